@@ -3,6 +3,7 @@
 
 import { buildApplication } from './application.js';
 import { connect } from './databases/connection-config.js';
+import { openCertificate } from './lib/certificate.js';
 import { openCounts } from './lib/counts.js';
 import { listenAddress, loadEnvironment } from './lib/environment.js';
 import { createServer, listen } from './lib/server.js';
@@ -12,7 +13,7 @@ loadEnvironment(new URL('.env', import.meta.url));
 
 const database = await connect();
 const application = buildApplication(database, openCounts(new URL('data/', import.meta.url)));
-const server = createServer(application.listener());
+const server = createServer(application.listener(), openCertificate());
 stopOnSignals(server, database);
 // An application that integrates a service brings its events there; one that writes mails sends them.
 for (const deliveries of application.deliveries ?? []) deliveries.start();

@@ -69,8 +69,8 @@ impl Players {
         settings.public_url.clone().unwrap_or_else(|| self.site.clone())
     }
 
-    pub fn new(listens_at: SocketAddr, kept: KeptTokens) -> Self {
-        let site = format!("http://{listens_at}");
+    /// `site` is the address at which the server listens: `http://127.0.0.1:8080`.
+    pub fn new(site: String, kept: KeptTokens) -> Self {
         let (playing, begun, agreed) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
         Self { site, playing, begun, agreed, kept }
     }

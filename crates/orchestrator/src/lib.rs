@@ -79,7 +79,7 @@ pub use sandbox::Sandbox;
 pub use secret_commands::{
     SecretsFailure, export_secrets, list_secrets, rekey_secrets, remove_secret, rotate_secret, set_secret,
 };
-pub use serving::{ServeFailure, Serving};
+pub use serving::{ServeFailure, ServerSettings, Serving};
 pub use settings::{WorkspaceSettings, WrongSettings};
 pub use simulating::{SimulateFailure, SimulateOptions, Simulating};
 pub use status::{StatusFailure, TaskStatus, status, statuses};

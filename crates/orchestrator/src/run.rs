@@ -22,7 +22,7 @@ use crate::registration;
 use crate::response::{CheckOutcome, DatabaseState, Metadata, Output, Response, ServingState, Status, Verification};
 use crate::roles;
 use crate::sandbox::Sandbox;
-use crate::serving::{routes, running_server};
+use crate::serving::{routes, running_server, url};
 use crate::settings::WorkspaceSettings;
 use crate::verify;
 use crate::workspace::{Changed, TaskEnd, Workspace, WorkspaceFailure};
@@ -649,7 +649,7 @@ fn output(
     let missing: Vec<&'static str> =
         of_api.iter().chain(&of_database).filter_map(|(phase, what)| (!passed(*phase)).then_some(*what)).collect();
     let (serving, endpoints, address) = match plan.api() {
-        None => (None, Vec::new(), options.listen.clone()),
+        None => (None, Vec::new(), url(false, &options.listen)),
         Some(plan) => {
             let (serving, address) = serving_state(plan, options);
             (Some(serving), urls(plan, &address), address)
@@ -657,7 +657,7 @@ fn output(
     };
     let folder = task_folder(plan.task_id(), options);
     let public = WorkspaceSettings::read(&options.workspace).ok().and_then(|settings| settings.public_url);
-    let site = public.unwrap_or_else(|| format!("http://{address}"));
+    let site = public.unwrap_or(address);
     Output {
         format: "integration",
         location: format!("{}/", std::path::absolute(&folder).unwrap_or(folder).display()),
@@ -692,7 +692,7 @@ fn output(
 fn urls(plan: &Plan, address: &str) -> Vec<String> {
     let mut urls: Vec<String> = Vec::new();
     for (_, path) in plan.api.endpoints.iter().filter_map(|endpoint| route(&endpoint.procedure.trigger)) {
-        let url = format!("http://{address}{path}");
+        let url = format!("{address}{path}");
         if !urls.contains(&url) {
             urls.push(url);
         }
@@ -700,7 +700,7 @@ fn urls(plan: &Plan, address: &str) -> Vec<String> {
     urls
 }
 
-/// Whether a server answers for this plan at the moment, and where it does or would. A server that runs takes the plan over
+/// Whether a server answers for this plan at the moment, and where it does or would, with the scheme. A server that runs takes the plan over
 /// by itself, which is waited for.
 fn serving_state(plan: &Plan, options: &RunOptions) -> (ServingState, String) {
     let workspace = &options.workspace;
@@ -709,18 +709,18 @@ fn serving_state(plan: &Plan, options: &RunOptions) -> (ServingState, String) {
         root => format!("producer serve --workspace {}", root.display()),
     };
     let Some(mut server) = running_server(workspace) else {
-        return (ServingState { status: "not_listening", command: Some(command) }, options.listen.clone());
+        return (ServingState { status: "not_listening", command: Some(command) }, url(false, &options.listen));
     };
     let active = workspace.active_version(&plan.task_id).ok().flatten();
     let begun = Instant::now();
     loop {
         let served = server.plans.iter().find(|(id, _)| *id == plan.task_id).map(|(_, version)| version);
         if served.is_some() && served == active.as_ref() {
-            return (ServingState { status: "listening", command: None }, server.address);
+            return (ServingState { status: "listening", command: None }, server.url());
         }
         if begun.elapsed() > TAKE_OVER {
             let command = format!("stop the server at {} and start `{command}` again", server.address);
-            return (ServingState { status: "outdated", command: Some(command) }, server.address);
+            return (ServingState { status: "outdated", command: Some(command) }, server.url());
         }
         std::thread::sleep(TAKE_OVER_PAUSE);
         server = workspace.announced_server().ok().flatten().unwrap_or(server);

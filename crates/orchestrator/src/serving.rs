@@ -18,10 +18,11 @@ use jiff::Timestamp;
 use plan::{Plan, TakenOver};
 use secrets::ListedSecret;
 use serve::{
-    AccountScope, Counterpart, Counts, Current, Origins, Served, Service, Settings, UnservablePlan, WrongOrigin,
-    listen, no_account,
+    AccountScope, Certificate, Counterpart, Counts, Current, Origins, Proxies, Served, Service, Settings,
+    UnservablePlan, WrongCertificate, WrongOrigin, WrongProxy, listen, no_account,
 };
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::future::Future;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -37,16 +38,32 @@ const LOOK_PAUSE: Duration = Duration::from_millis(250);
 /// How long a server on this machine may take to say that it is alive.
 const ALIVE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// What the environment says of how a workspace is served, as it stands there; what is empty says nothing.
+#[derive(Debug, Default)]
+pub struct ServerSettings {
+    /// `CORS_ORIGINS`: whose pages may call the APIs that allow other origins.
+    pub origins: String,
+    /// `TRUSTED_PROXIES`: which proxies are believed.
+    pub proxies: String,
+    /// `TLS_CERTIFICATE` and `TLS_KEY`: files of the certificate and its key.
+    pub certificate: [String; 2],
+}
+
+/// How an alert of TLS begins: its type, and the version that all versions write there.
+const ALERT: &[u8] = &[0x15, 0x03];
+
 /// A listener that is bound, and what it will serve.
 pub struct Serving {
     listener: TcpListener,
+    certificate: Option<Certificate>,
     service: Service,
     opened: Opened,
     players: Players,
     workers: Workers,
     workspace: Workspace,
-    /// Where it listens.
-    pub address: SocketAddr,
+    address: SocketAddr,
+    /// Where it listens: `http://127.0.0.1:8080`.
+    pub url: String,
     /// The routes with their methods, sorted: `POST /api/contact`.
     pub routes: Vec<String>,
     /// Providers that are played beside it, each with its address.
@@ -88,6 +105,12 @@ pub enum ServeFailure {
     /// The setting names what is no origin.
     #[error("`CORS_ORIGINS`: {0}")]
     Origins(#[from] WrongOrigin),
+    /// The setting names what is no proxy.
+    #[error("`TRUSTED_PROXIES`: {0}")]
+    Proxies(#[from] WrongProxy),
+    /// The files that the settings name make no certificate.
+    #[error(transparent)]
+    Certificate(#[from] WrongCertificate),
     /// The counts of rate limits cannot be kept.
     #[error("the counts of rate limits in {folder} cannot be kept: {source}")]
     Counts {
@@ -111,19 +134,22 @@ pub enum ServeFailure {
 
 impl Serving {
     /// Loads every active plan of the workspace and binds the address. Migrates nothing: a plan became active only after its
-    /// database was. `origins` lists whose pages may call the APIs that allow other origins; empty means any.
+    /// database was.
     ///
     /// # Errors
     /// [`ServeFailure`] when there is nothing to serve, or no way to.
-    pub async fn bind(workspace: &Workspace, address: &str, origins: &str) -> Result<Self, ServeFailure> {
+    pub async fn bind(workspace: &Workspace, address: &str, asked: &ServerSettings) -> Result<Self, ServeFailure> {
         let failure = |source| ServeFailure::Address { address: address.to_owned(), source };
         let listener = TcpListener::bind(address).await.map_err(failure)?;
         let bound = listener.local_addr().map_err(failure)?;
-        let (mut opened, mut players) = (Opened::default(), Players::new(bound, KeptTokens::new(workspace)));
+        let [chain, key] = &asked.certificate;
+        let certificate = Certificate::open(chain, key)?;
+        let here = url(certificate.is_some(), bound);
+        let (mut opened, mut players) = (Opened::default(), Players::new(here.clone(), KeptTokens::new(workspace)));
         // Looked at before the plans are: what is set in between is seen as new.
         let secrets = secrets(workspace)?;
         let active = ActivePlans::load(workspace, &mut opened, &mut players).await?;
-        let origins = Origins::parse(origins)?;
+        let (origins, proxies) = (Origins::parse(&asked.origins)?, Proxies::parse(&asked.proxies)?);
         let folder = workspace.counts_folder();
         let counts = Counts::open(&folder).map_err(|source| ServeFailure::Counts { folder, source })?;
         let news = Arc::new(Notify::new());
@@ -137,6 +163,7 @@ impl Serving {
         let issuer = issuing::of_plans(workspace, &apis).map_err(ServeFailure::Account)?;
         let settings = Settings {
             origins,
+            proxies,
             issuer,
             counts,
             site,
@@ -156,12 +183,14 @@ impl Serving {
         let played = players.played();
         Ok(Self {
             listener,
+            certificate,
             service,
             opened,
             players,
             workers,
             workspace,
             address: bound,
+            url: here,
             routes,
             played,
             plans,
@@ -176,10 +205,14 @@ impl Serving {
     /// # Errors
     /// [`ServeFailure`] when the workspace cannot be told who serves it.
     pub async fn run(mut self, end: impl Future<Output = ()>) -> Result<(), ServeFailure> {
-        let mut server = RunningServer { address: self.address.to_string(), plans: self.plans };
+        let mut server = RunningServer {
+            address: self.address.to_string(),
+            is_encrypted: self.certificate.is_some(),
+            plans: self.plans,
+        };
         self.workspace.announce_server(&server)?;
         let current: Current = Arc::new(Arc::new(self.service).into());
-        let listening = listen(self.listener, Arc::clone(&current), end);
+        let listening = listen(self.listener, Arc::clone(&current), self.certificate, end);
         tokio::pin!(listening);
         let mut look = tokio::time::interval(LOOK_PAUSE);
         let (mut known, mut apis) = ((server.plans.clone(), self.secrets), Known::new());
@@ -424,19 +457,27 @@ pub(crate) fn routes(plan: &plan::Plan) -> Vec<String> {
 /// The server that announced itself, if it answers.
 pub(crate) fn running_server(workspace: &Workspace) -> Option<RunningServer> {
     let server = workspace.announced_server().ok().flatten()?;
-    is_alive(&server.address).then_some(server)
+    is_alive(&server).then_some(server)
 }
 
-/// Asks `/healthz`: the announcement may be older than the process.
-fn is_alive(address: &str) -> bool {
+/// The address of a server with its scheme: `https://127.0.0.1:8443`.
+pub(crate) fn url(is_encrypted: bool, address: impl Display) -> String {
+    let scheme = if is_encrypted { "https" } else { "http" };
+    format!("{scheme}://{address}")
+}
+
+/// Asks `/healthz`: the announcement may be older than the process. One that speaks TLS is asked in the clear too, and says in TLS that
+/// it does not (RFC 8446, 6: an alert): that is life enough, and no certificate has to be believed for it.
+fn is_alive(server: &RunningServer) -> bool {
     let ask = || -> std::io::Result<bool> {
-        let address: SocketAddr = address.parse().map_err(std::io::Error::other)?;
+        let address: SocketAddr = server.address.parse().map_err(std::io::Error::other)?;
         let mut stream = TcpStream::connect_timeout(&address, ALIVE_TIMEOUT)?;
         stream.set_read_timeout(Some(ALIVE_TIMEOUT))?;
         stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-        let mut head = [0; 12];
+        let expected = if server.is_encrypted { ALERT } else { b"HTTP/1.1 200" };
+        let mut head = vec![0; expected.len()];
         stream.read_exact(&mut head)?;
-        Ok(&head == b"HTTP/1.1 200")
+        Ok(head == expected)
     };
     ask().unwrap_or(false)
 }

@@ -28,7 +28,7 @@ pub struct TaskStatus {
     pub folder: Option<PathBuf>,
     /// Its routes: `POST /api/contact`.
     pub routes: Vec<String>,
-    /// The address that serves the active plan at the moment.
+    /// The address that serves the active plan at the moment, with its scheme.
     pub served_at: Option<String>,
     /// The private server of its database.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,7 +92,7 @@ fn status_of(
     let is_served = |server: &&RunningServer| {
         server.plans.iter().any(|(id, version)| id == task_id && Some(version) == plan.as_ref())
     };
-    let served_at = server.filter(is_served).map(|server| server.address.clone());
+    let served_at = server.filter(is_served).map(RunningServer::url);
     let mut status = TaskStatus {
         task_id: task_id.to_string(),
         status: "unfinished".to_owned(),

@@ -1,6 +1,7 @@
 //! The workspace on disk: `.producer/` with the tasks it knows, their persisted plans, its files ledger and the embedded
 //! database. Every file is written whole; the mark that makes a plan the active one is written last.
 
+use crate::serving::url;
 use apply::{FileLedger, write_atomically, write_by_way_of};
 use plan::PersistedPlan;
 use plan::persisted::UnreadablePlan;
@@ -460,8 +461,19 @@ impl Workspace {
 pub struct RunningServer {
     /// Where it listens: `127.0.0.1:8080`.
     pub address: String,
+    /// Whether it speaks TLS there.
+    #[serde(default)]
+    pub is_encrypted: bool,
     /// The tasks it serves, with the number of the plan.
     pub plans: Vec<(TaskId, String)>,
+}
+
+impl RunningServer {
+    /// Its address with the scheme: `http://127.0.0.1:8080`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        url(self.is_encrypted, &self.address)
+    }
 }
 
 fn read(path: &Path) -> Result<Option<String>, WorkspaceFailure> {

@@ -6,8 +6,8 @@ use crate::db;
 use crate::progress::{Outcome, Steps};
 use crate::show;
 use orchestrator::{
-    Allowed, Drift, Planned, Response, RunOptions, Sandbox, Serving, Source, Task, UnknownDependencies, Workspace,
-    order,
+    Allowed, Drift, Planned, Response, RunOptions, Sandbox, ServerSettings, Serving, Source, Task, UnknownDependencies,
+    Workspace, order,
 };
 use plan::TaskPlan;
 use plan::service::ServicePlan;
@@ -184,8 +184,13 @@ pub async fn serve(place: &Place, listen: &str) -> Ended {
 }
 
 async fn serve_workspace(workspace: &Workspace, listen: &str) -> Ended {
-    let origins = std::env::var("CORS_ORIGINS").unwrap_or_default();
-    let serving = Serving::bind(workspace, listen, &origins).await?;
+    let setting = |name: &str| std::env::var(name).unwrap_or_default();
+    let settings = ServerSettings {
+        origins: setting("CORS_ORIGINS"),
+        proxies: setting("TRUSTED_PROXIES"),
+        certificate: [setting("TLS_CERTIFICATE"), setting("TLS_KEY")],
+    };
+    let serving = Serving::bind(workspace, listen, &settings).await?;
     let end = asked_to_end()?;
     show::listening(&serving);
     serving.run(end).await?;

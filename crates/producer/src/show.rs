@@ -163,13 +163,15 @@ pub fn status(task: &TaskStatus, format: Listing) -> Result<(), Box<dyn Error>> 
         return Ok(());
     }
     let since = task.at.as_ref().map(|at| format!(" since {at}")).unwrap_or_default();
-    let served = task.served_at.as_ref().map(|address| format!("http://{address}"));
     let mut rows = vec![
         ["task".to_owned(), task.task_id.clone()],
         ["status".to_owned(), format!("{}{since}", task.status)],
         ["plan".to_owned(), or_dash(task.plan.as_ref())],
         ["folder".to_owned(), or_dash(task.folder.as_ref().map(|folder| folder.display().to_string()).as_ref())],
-        ["served at".to_owned(), served.unwrap_or_else(|| "nowhere at the moment: `producer serve`".to_owned())],
+        [
+            "served at".to_owned(),
+            task.served_at.clone().unwrap_or_else(|| "nowhere at the moment: `producer serve`".to_owned()),
+        ],
     ];
     rows.extend(
         task.server
@@ -379,7 +381,7 @@ pub fn listening(serving: &Serving) {
     for (title, address) in &serving.played {
         eprintln!("{title} is played at http://{address}; what it has been told is at http://{address}/_simulator");
     }
-    eprintln!("listening on http://{}", serving.address);
+    eprintln!("listening on {}", serving.url);
 }
 
 /// Where a provider is played and what it takes: lines of `name value`, for people and programs.

@@ -1,6 +1,8 @@
 //! The listener: connections in, requests to the service of the moment, a graceful end.
 
+use crate::certificate::Certificate;
 use crate::patient_stream::PatientStream;
+use crate::proxies::Peer;
 use crate::refusal_stream::RefusalStream;
 use crate::service::Service;
 use arc_swap::ArcSwap;
@@ -9,12 +11,13 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
@@ -22,6 +25,8 @@ use tokio::sync::Semaphore;
 const MAX_CONNECTIONS: usize = 10_000;
 /// How long a client may take to send the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the handshake of TLS may take.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of the head of a request, and fields in it.
 const MAX_HEAD: usize = 64 * 1024;
 const MAX_FIELDS: usize = 100;
@@ -51,9 +56,15 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// The service of the moment: it can be exchanged while requests are under way.
 pub type Current = Arc<ArcSwap<Service>>;
 
-/// Serves until `end` is done, then finishes what is under way.
-pub async fn listen(listener: TcpListener, current: Current, end: impl Future<Output = ()>) {
-    let builder = protocols();
+/// Serves until `end` is done, then finishes what is under way; over TLS where there is a certificate.
+pub async fn listen(
+    listener: TcpListener,
+    current: Current,
+    certificate: Option<Certificate>,
+    end: impl Future<Output = ()>,
+) {
+    let builder = Arc::new(protocols());
+    let certificate = certificate.map(Arc::new);
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut upkeep = tokio::time::interval(UPKEEP);
@@ -64,9 +75,12 @@ pub async fn listen(listener: TcpListener, current: Current, end: impl Future<Ou
         let accepted = tokio::select! {
             () = &mut end => break,
             _ = upkeep.tick() => {
-                let service = current.load_full();
-                // It may write files; nobody waits for it.
-                drop(tokio::task::spawn_blocking(move || service.upkeep()));
+                let (service, certificate) = (current.load_full(), certificate.clone());
+                // It may read and write files; nobody waits for it.
+                drop(tokio::task::spawn_blocking(move || {
+                    service.upkeep();
+                    certificate.iter().for_each(|certificate| certificate.renew());
+                }));
                 continue;
             }
             _ = housekeeping.tick() => {
@@ -88,19 +102,22 @@ pub async fn listen(listener: TcpListener, current: Current, end: impl Future<Ou
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let current = Arc::clone(&current);
-        let service = service_fn(move |request: Request<Incoming>| {
-            let service = current.load_full();
-            async move { Ok::<_, Infallible>(service.handle(request, address.ip()).await) }
-        });
-        let connection = builder
-            .serve_connection(TokioIo::new(RefusalStream::new(PatientStream::new(stream))), service)
-            .into_owned();
-        let connection = graceful.watch(connection);
+        let (address, stream) = (address.ip(), PatientStream::new(stream));
+        let connections = Connections { builder: Arc::clone(&builder), current: Arc::clone(&current) };
+        let (certificate, watcher) = (certificate.clone(), graceful.watcher());
         tokio::spawn(async move {
-            // A connection fails when its client goes away or does not speak HTTP: nothing for the log.
-            if let Err(error) = connection.await {
-                tracing::debug!(error = %error, "a connection ended early");
+            match certificate {
+                None => connections.serve(stream, Peer { address, is_encrypted: false }, watcher).await,
+                Some(certificate) => {
+                    // Who does not get through the handshake is nobody to answer to.
+                    match tokio::time::timeout(HANDSHAKE_TIMEOUT, certificate.accept(stream)).await {
+                        Ok(Ok(stream)) => {
+                            connections.serve(stream, Peer { address, is_encrypted: true }, watcher).await;
+                        }
+                        Ok(Err(error)) => tracing::debug!(error = %error, "a handshake failed"),
+                        Err(_) => tracing::debug!("a handshake took too long"),
+                    }
+                }
             }
             drop(place);
         });
@@ -112,7 +129,31 @@ pub async fn listen(listener: TcpListener, current: Current, end: impl Future<Ou
     current.load().write_key_uses().await;
 }
 
-/// HTTP/1.1 and HTTP/2 in the clear, told apart by the first bytes, with the bounds of both.
+/// What a connection is served with.
+struct Connections {
+    builder: Arc<auto::Builder<TokioExecutor>>,
+    current: Current,
+}
+
+impl Connections {
+    async fn serve<S>(self, stream: S, peer: Peer, watcher: Watcher)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let current = self.current;
+        let service = service_fn(move |request: Request<Incoming>| {
+            let service = current.load_full();
+            async move { Ok::<_, Infallible>(service.handle(request, peer).await) }
+        });
+        let connection = self.builder.serve_connection(TokioIo::new(RefusalStream::new(stream)), service).into_owned();
+        // A connection fails when its client goes away or does not speak HTTP: nothing for the log.
+        if let Err(error) = watcher.watch(connection).await {
+            tracing::debug!(error = %error, "a connection ended early");
+        }
+    }
+}
+
+/// HTTP/1.1 and HTTP/2, told apart by the first bytes, with the bounds of both.
 pub(crate) fn protocols() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder

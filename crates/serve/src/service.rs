@@ -11,6 +11,7 @@ use crate::idempotency::{Claims, oldest_kept};
 use crate::issuer::Issuer;
 use crate::metrics::{Metrics, RouteMetrics, UNMATCHED};
 use crate::program::{Limiters, Program, Shared, UnservablePlan, compile};
+use crate::proxies::{Peer, Proxies};
 use crate::rate_limit::Limiter;
 use crate::reference_page;
 use crate::request::{decoded, header, is_well_formed, request_id};
@@ -29,7 +30,6 @@ use plan::api::{ApiPlan, Cors, Endpoint};
 use plan::procedure::Trigger;
 use plan::{Cache, Plan, Problem, RateLimitPolicy, question, system};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::{Ended, Store, StoreError};
@@ -63,6 +63,8 @@ pub struct Served<'a> {
 pub struct Settings {
     /// Whose pages may call the APIs that allow other origins.
     pub origins: Origins,
+    /// Which proxies are believed.
+    pub proxies: Proxies,
     /// Where the counts of rate limits outlive the process; without it they end with it.
     pub counts: Option<Arc<Counts>>,
     /// The address by which others know the server, without a slash at its end; without it, the one that a request names.
@@ -339,19 +341,20 @@ impl Service {
         })
     }
 
-    /// Answers one request of a client at that address.
-    pub async fn handle<B>(&self, request: Request<B>, address: IpAddr) -> Response<Full<Bytes>>
+    /// Answers one request that came over a connection.
+    pub async fn handle<B>(&self, request: Request<B>, peer: impl Into<Peer>) -> Response<Full<Bytes>>
     where
         B: Body<Data = Bytes, Error: Send> + Unpin + Send,
     {
         let started = Instant::now();
         self.counted.metrics.in_flight().increment(1.0);
-        let (parts, mut body) = request.into_parts();
+        let (mut parts, mut body) = request.into_parts();
+        let client = self.settings.proxies.client(peer.into(), &mut parts.headers);
         let mut facts = Facts {
             arrived: Timestamp::now(),
             method: parts.method.clone(),
             uri: parts.uri.clone(),
-            address: address.to_canonical().to_string(),
+            address: client.to_string(),
             request_id: request_id(&parts.headers),
             parameters: Vec::new(),
             if_match: header(&parts.headers, "if-match"),

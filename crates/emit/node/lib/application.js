@@ -10,6 +10,7 @@ import { logError } from './log.js';
 import { addOperationalRoutes } from './operational-routes.js';
 import { Pressure } from './pressure.js';
 import { Problem } from './problem.js';
+import { trustedProxies } from './proxies.js';
 import { Request } from './request.js';
 import { respond, standingHeaders, transportSecurity } from './response.js';
 
@@ -27,10 +28,11 @@ const LINGER_MILLISECONDS = 1000;
 
 /**
  * @param {{ database: import('./database.js').Database, metrics: ReturnType<import('./metrics.js').createMetrics>,
- *   openapi: string, origins?: Set<string> | '*', cookies?: boolean, answerTimeout?: number, pressure?: Pressure }} parts `openapi` is the
+ *   openapi: string, origins?: Set<string> | '*', cookies?: boolean, answerTimeout?: number, pressure?: Pressure,
+ *   proxies?: import('node:net').BlockList }} parts `openapi` is the
  *   document's text; pages of `origins` may call the API, without it of none but its own, and with `cookies` have a browser add them
  */
-export function createApplication({ database, metrics, openapi, origins, cookies = false, answerTimeout = ANSWER_TIMEOUT, pressure = new Pressure() }) {
+export function createApplication({ database, metrics, openapi, origins, cookies = false, answerTimeout = ANSWER_TIMEOUT, pressure = new Pressure(), proxies = trustedProxies() }) {
   // Path -> method -> procedure.
   const routes = new Map();
   // Path -> method -> what is asked there before anything is done.
@@ -81,7 +83,7 @@ export function createApplication({ database, metrics, openapi, origins, cookies
     listener() {
       const router = createRouter({ routes, operational, closed, origins, answerTimeout, pressure, metrics });
       const listen = (incoming, outgoing) => {
-        const request = new Request(incoming, outgoing);
+        const request = new Request(incoming, outgoing, proxies);
         incoming.request = request;
         metrics.inFlight.inc();
         outgoing.once('close', () => metrics.inFlight.dec());

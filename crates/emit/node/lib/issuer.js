@@ -212,8 +212,7 @@ export function identityHash(issuer, subject) {
 /** The address by which the caller knows the server. */
 function siteOf(request) {
   const known = process.env.PUBLIC_URL?.replace(/\/+$/, '');
-  const scheme = request.header('x-forwarded-proto') === 'https' ? 'https' : 'http';
-  return known || `${scheme}://${request.header('host') ?? 'localhost'}`;
+  return known || `${request.scheme}://${request.header('host') ?? 'localhost'}`;
 }
 
 /** Where an issuer is: encrypted, or on this machine. */

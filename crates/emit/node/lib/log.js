@@ -8,6 +8,10 @@ export function logWarning(message, facts = {}) {
   log('warning', message, facts);
 }
 
+export function logInfo(message, facts = {}) {
+  log('info', message, facts);
+}
+
 function log(level, message, facts) {
   console.error(JSON.stringify({ time: new Date().toISOString(), level, message, ...facts }));
 }

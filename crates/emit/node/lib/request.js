@@ -1,6 +1,7 @@
 // The request as a procedure sees it. It holds facts and the headers that the answer will carry; it reads no body.
 
 import { uuidv7 } from './identifiers.js';
+import { clientOf } from './proxies.js';
 
 export const requestIdShape = /^[A-Za-z0-9._-]{1,64}$/;
 
@@ -10,8 +11,9 @@ export class Request {
   /**
    * @param {import('node:http').IncomingMessage} incoming
    * @param {import('node:http').ServerResponse} outgoing
+   * @param {ReturnType<import('./proxies.js').trustedProxies>} [proxies]
    */
-  constructor(incoming, outgoing) {
+  constructor(incoming, outgoing, proxies) {
     this.incoming = incoming;
     this.outgoing = outgoing;
     const proposedId = this.header('x-request-id');
@@ -20,7 +22,10 @@ export class Request {
     /** The time of arrival, UTC with milliseconds; rows and events of this request are dated with it. */
     this.receivedAt = new Date().toISOString();
     this.startedAt = performance.now();
-    this.address = plainAddress(incoming.socket.remoteAddress);
+    const { address, scheme } = clientOf(incoming, proxies);
+    this.address = address;
+    /** How the client speaks with this server, or with the proxy before it. */
+    this.scheme = scheme;
     /** The pattern of the matched route; `undefined` until one matched. */
     this.route = undefined;
     this.parameters = {};
@@ -81,9 +86,4 @@ export class Request {
 /** The caller of a route that asks for no credentials: the client's address. */
 export function anonymous(request) {
   return { identity: `address:${request.address}` };
-}
-
-// A socket that listens on IPv6 reports IPv4 clients as `::ffff:127.0.0.1`.
-function plainAddress(address = 'unknown') {
-  return address.replace(/^::ffff:(?=\d+\.)/i, '');
 }

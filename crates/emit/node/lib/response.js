@@ -15,7 +15,7 @@ export const standingHeaders = {
 
 /** Where the request came over TLS: a year. Not for subdomains, which may be somebody else's. */
 export function transportSecurity(request) {
-  return request.header('x-forwarded-proto') === 'https' ? { 'Strict-Transport-Security': 'max-age=31536000' } : {};
+  return request.scheme === 'https' ? { 'Strict-Transport-Security': 'max-age=31536000' } : {};
 }
 
 /** A JSON response; without a body (`respond(204)`) an empty one. */

@@ -1,6 +1,8 @@
 // The HTTP server around an application: its time limits, and its answer to bytes that are no request.
 
 import http from 'node:http';
+import https from 'node:https';
+import { keepCertificate } from './certificate.js';
 import { uuidv7 } from './identifiers.js';
 import { Problem } from './problem.js';
 import { requestIdShape } from './request.js';
@@ -18,24 +20,30 @@ const CHECK_INTERVAL = 1000;
 const PATIENCE = 30_000;
 const KEEP_ALIVE = 10_000;
 
-/** @param {http.RequestListener & { refusalOfMethod(path: string): Problem }} listener what an application gives */
-export function createServer(listener) {
+/**
+ * @param {http.RequestListener & { refusalOfMethod(path: string): Problem }} listener what an application gives
+ * @param {ReturnType<import('./certificate.js').openCertificate>} [certificate] with which it speaks TLS
+ */
+export function createServer(listener, certificate) {
   // Socket -> its latest request and response.
   const latest = new WeakMap();
   const onRequest = (incoming, outgoing) => {
     latest.set(incoming.socket, { incoming, outgoing });
     listener(incoming, outgoing);
   };
-  const server = http.createServer({
+  const settings = {
     headersTimeout: HEADERS_TIMEOUT,
     requestTimeout: REQUEST_TIMEOUT,
-    maxHeaderSize: HEAD_LIMIT,
     connectionsCheckingInterval: CHECK_INTERVAL,
     keepAliveTimeout: KEEP_ALIVE,
     maxHeaderSize: HEAD_LIMIT,
     // Node.js would answer a missing Host by itself, without a problem document; the application does.
     requireHostHeader: false,
-  });
+  };
+  const server = certificate
+    ? https.createServer({ ...settings, ...certificate, handshakeTimeout: HEADERS_TIMEOUT })
+    : http.createServer(settings);
+  if (certificate) keepCertificate(server, certificate);
   server.timeout = PATIENCE;
   server.maxConnections = CONNECTION_LIMIT;
   server.on('request', onRequest);
@@ -58,7 +66,7 @@ export function listen(server, { host, port }) {
     server.listen(port, host, () => {
       server.off('error', reject);
       const { address, family, port: actualPort } = server.address();
-      resolve(`http://${family === 'IPv6' ? `[${address}]` : address}:${actualPort}`);
+      resolve(`${server instanceof https.Server ? 'https' : 'http'}://${family === 'IPv6' ? `[${address}]` : address}:${actualPort}`);
     });
   });
 }

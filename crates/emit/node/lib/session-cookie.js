@@ -43,5 +43,5 @@ function isLoopback(request) {
   const name = host.startsWith('[') ? host.slice(1).split(']')[0] : host.split(':')[0];
   const address = name === '::1' || (isIP(name) === 4 && name.startsWith('127.'));
   const isHere = address || name === 'localhost' || name.endsWith('.localhost');
-  return isHere && request.header('x-forwarded-proto') !== 'https';
+  return isHere && request.scheme !== 'https';
 }

@@ -8,7 +8,9 @@
 
 mod accounts;
 mod behaviours;
+mod certificates;
 mod checkout;
+mod conditions;
 mod consents;
 mod credentials;
 mod database;
@@ -17,6 +19,7 @@ mod disks;
 mod documentation;
 mod golden;
 mod harness;
+mod hostile;
 mod http;
 mod idempotency;
 mod integrations;

@@ -18,6 +18,8 @@ on_both_servers!(
     listed_origins_alone_may_have_a_browser_add_its_cookies,
     origins_that_are_listed_may_call_and_others_not,
     an_origin_that_is_none_ends_the_start,
+    clients_behind_a_proxy_that_is_believed_are_counted_one_by_one,
+    a_proxy_that_is_none_ends_the_start,
     exactly_the_limit_passes_of_sixteen_threads_and_outlives_a_restart,
     after_a_kill_never_more_than_the_limit_passes,
     a_database_that_is_busy_keeps_nobody_waiting_for_long,
@@ -175,6 +177,39 @@ fn an_origin_that_is_none_ends_the_start(kind: Kind) {
     let ended = end(Server::command(kind, &workspace).env("CORS_ORIGINS", "shop.example.com"));
     assert_eq!(ended.status, Some(1));
     let said = "`CORS_ORIGINS`: `shop.example.com` is not an origin; write scheme, host and port as `https://shop.example.com`";
+    assert!(ended.stderr.contains(said), "{}", ended.stderr);
+}
+
+fn clients_behind_a_proxy_that_is_believed_are_counted_one_by_one(kind: Kind) {
+    for (proxies, left, is_strict) in [
+        // The client is the last that is no proxy; what it wrote itself before does not count.
+        ("127.0.0.0/8, 10.0.0.0/8", [99, 99, 98], true),
+        ("10.0.0.0/8", [99, 98, 97], false),
+        ("", [99, 98, 97], true),
+    ] {
+        let workspace = Workspace::completed();
+        let server = Server::of(Server::command(kind, &workspace).env("TRUSTED_PROXIES", proxies));
+        let from = |forwarded: &str| {
+            let mut request = post("/api/newsletter", None, SUBSCRIPTION);
+            let more = [("x-forwarded-for", forwarded), ("x-forwarded-proto", "https")];
+            request.headers.extend(more.map(|(name, value)| (name.to_owned(), value.to_owned())));
+            ask(server.address, &request, "").unwrap()
+        };
+        let callers = ["203.0.113.1", "203.0.113.1, 203.0.113.2, 10.0.0.9", "203.0.113.9,203.0.113.1:4711"];
+        for (forwarded, left) in callers.into_iter().zip(left) {
+            let answer = from(forwarded);
+            let standing = &answer.headers["ratelimit"];
+            assert!(standing.starts_with(&format!("\"default\";r={left};")), "{proxies} {forwarded}: {standing}");
+            assert_eq!(answer.headers.contains_key("strict-transport-security"), is_strict, "{proxies} {forwarded}");
+        }
+    }
+}
+
+fn a_proxy_that_is_none_ends_the_start(kind: Kind) {
+    let workspace = Workspace::completed_with(Sample::Products);
+    let ended = end(Server::command(kind, &workspace).env("TRUSTED_PROXIES", "10.0.0.7, proxy"));
+    assert_eq!(ended.status, Some(1));
+    let said = "`TRUSTED_PROXIES`: `proxy` is no address and no network; write them as `10.0.0.7` or `172.16.0.0/12`";
     assert!(ended.stderr.contains(said), "{}", ended.stderr);
 }
 

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
-use store::{Database, Ended, Store};
+use store::{Database, Ended, Store, StoreError};
 use vocab::{Datum, Engine};
 
 /// The place.
@@ -116,17 +116,24 @@ pub fn ask(url: &str, statement: &str) -> Vec<store::Row> {
     tokio::runtime::Runtime::new().unwrap().block_on(store.read(statement.into(), Vec::new())).unwrap()
 }
 
-/// Runs statements, all of them or none.
-fn write(store: &Store, statements: Vec<String>) {
-    let written = store.transaction(move |mut transaction| {
-        Box::pin(async move {
-            for statement in &statements {
-                transaction.execute(statement, &[]).await?;
-            }
-            Ok(Ended::Commit(()))
-        })
-    });
-    tokio::runtime::Runtime::new().unwrap().block_on(written).unwrap();
+/// Runs statements, all of them or none; again where a server of the test was still at work on what they are about.
+fn write(store: &Store, statements: &[String]) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    for left in (0..5).rev() {
+        let statements = statements.to_vec();
+        let written = store.transaction(move |mut transaction| {
+            Box::pin(async move {
+                for statement in &statements {
+                    transaction.execute(statement, &[]).await?;
+                }
+                Ok(Ended::Commit(()))
+            })
+        });
+        match runtime.block_on(written) {
+            Err(StoreError::Contended(_)) if left > 0 => {}
+            ended => return ended.unwrap(),
+        }
+    }
 }
 
 /// Empties every table but that of the keys and what is known of migrations.
@@ -151,5 +158,5 @@ pub fn clear(url: &str) {
         }
         Engine::PostgreSql | Engine::Sqlite | Engine::MongoDb => vec![format!("TRUNCATE {}", names.join(", "))],
     };
-    write(&store, statements);
+    write(&store, &statements);
 }

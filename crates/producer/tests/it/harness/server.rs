@@ -153,7 +153,8 @@ fn keep_log(output: impl Read + Send + 'static, log: &Arc<Mutex<String>>, sender
     thread::spawn(move || {
         for line in BufReader::new(output).lines() {
             let Ok(line) = line else { return };
-            if let Some(address) = line.strip_prefix("listening on http://") {
+            let listening = line.strip_prefix("listening on ").and_then(|url| url.split_once("://"));
+            if let Some((_, address)) = listening {
                 // Nobody waits any more when the server was too slow.
                 let _ = sender.send(address.parse().unwrap());
             }

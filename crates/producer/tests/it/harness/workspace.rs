@@ -92,9 +92,14 @@ impl Workspace {
         workspace
     }
 
+    /// An empty one for a sample task on the server's database at that URL.
+    pub fn on(sample: Sample, url: String) -> Self {
+        Self { url: Some(url), ..Self::of(sample) }
+    }
+
     /// One in which a sample task was completed on the server's database at that URL.
     pub fn completed_on(sample: Sample, url: String) -> Self {
-        let workspace = Self { url: Some(url), ..Self::of(sample) };
+        let workspace = Self::on(sample, url);
         let text = fs::read_to_string(sample.task()).unwrap();
         let engine = workspace.url.as_deref().map(schema::engine_of).unwrap();
         let place = format!("type: {engine}\n    connection: \"${{env:DATABASE_OF_TEST}}\"\n");
