@@ -16,11 +16,12 @@ use plan::database::Nullability;
 use plan::procedure::{RowsFormat, Scheme};
 use plan::query::Total;
 use plan::shape::Presence;
+use plan::value::Preference;
 use plan::{Plan, Problem};
 use vocab::FieldType;
 
 /// What the templates declare, and what types are made of.
-const OWN_TYPES: [&str; 20] = [
+const OWN_TYPES: [&str; 21] = [
     "AbortSignal",
     "Answer",
     "ApiError",
@@ -34,6 +35,7 @@ const OWN_TYPES: [&str; 20] = [
     "Headers",
     "NotModified",
     "PageOf",
+    "PatchOperation",
     "Picked",
     "Problem",
     "ProblemOf",
@@ -82,9 +84,11 @@ fn view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
         lists => outlines.iter().any(|outline| outline.listing.is_some()),
         queries => outlines.iter().any(|outline| outline.listing.is_some() || outline.query.is_some() || picks_of_one(outline)),
         picks => outlines.iter().any(|outline| picks(outline)),
+        patched => outlines.iter().any(|outline| outline.patchable.is_some()),
         spared => outlines.iter().any(Outline::is_spared),
         repeatable => outlines.iter().any(|outline| outline.repeatable == Repeatable::WithKey),
         guarded => outlines.iter().any(|outline| outline.guard == Guard::IfMatch),
+        preferring => outlines.iter().any(Outline::has_preferences),
         has_path_parameters => outlines.iter().any(|outline| !outline.path_parameters.is_empty()),
     }
 }
@@ -144,7 +148,17 @@ fn method_view(plan: &Plan, outline: &Outline<'_>, names: &mut Names, types: &mu
     let name = names.take(&method_name(outline));
     let answers: Vec<(u16, String)> =
         outline.answers.iter().map(|answer| (answer.status, types.answer(&name, outline, answer))).collect();
-    let results: Vec<String> = answers.iter().map(|(status, of)| format!("Answer<{status}, {of}>")).collect();
+    let result = |(_, (status, of)): (&Success<'_>, &(u16, String))| format!("Answer<{status}, {of}>");
+    let (usual, preferred): (Vec<_>, Vec<_>) =
+        outline.answers.iter().zip(&answers).partition(|(answer, _)| answer.preference.is_none());
+    let results: Vec<String> = usual.into_iter().map(result).collect();
+    let preferred: Vec<Value> = preferred
+        .into_iter()
+        .filter_map(|(answer, known)| {
+            let word = answer.preference?.as_str().split_once('=')?.1;
+            Some(context! { word, result => result((answer, known)) })
+        })
+        .collect();
     let picked = answers.iter().find_map(|(_, of)| {
         let (_, rest) = of.split_once("Pick<")?;
         rest.split_once(',').map(|(record, _)| record.to_owned())
@@ -170,6 +184,7 @@ fn method_view(plan: &Plan, outline: &Outline<'_>, names: &mut Names, types: &mu
         parameters,
         options,
         result => results.join(" | "),
+        preferred,
         spared => outline.is_spared(),
         picked,
         list,
@@ -193,7 +208,9 @@ fn parameters(outline: &Outline<'_>, types: &mut Types) -> (String, Vec<Value>) 
     }
     let path = if found.is_empty() { format!("'{path}'") } else { format!("`{path}`") };
     if let Some(body) = outline.body {
-        found.push(context! { name => local_of(body), of => types.body(body), example => "{ ... }" });
+        let operations = outline.patchable.map_or("", |_| " | PatchOperation[]");
+        let of = format!("{}{operations}", types.body(body));
+        found.push(context! { name => local_of(body), of, example => "{ ... }" });
     }
     if let Some(shape) = outline.query {
         found.push(context! { name => "query", of => types.body(Body::Record(shape)), example => "{ ... }" });
@@ -302,8 +319,15 @@ impl Types {
                     property(field.name.as_str(), &Typed::of(&field.field_type, null), false, &field.description)
                 });
                 match answer.tagged {
-                    Tagged::Yes => picked(outline, self.declare(&record, RECORD, fields.collect())),
-                    Tagged::No => self.declare(&format!("{}Answer", pascal_case(method)), ANSWER, fields.collect()),
+                    Tagged::Yes if answer.preference == Some(Preference::Minimal) => self.declare(
+                        &format!("{}Key", pascal_case(outline.endpoint.entity.as_str())),
+                        KEY,
+                        fields.collect(),
+                    ),
+                    Tagged::No if answer.preference.is_none() => {
+                        self.declare(&format!("{}Answer", pascal_case(method)), ANSWER, fields.collect())
+                    }
+                    Tagged::Yes | Tagged::No => picked(outline, self.declare(&record, RECORD, fields.collect())),
                 }
             }
             // One text: its rows are for whoever reads it.
@@ -374,6 +398,7 @@ fn picked(outline: &Outline<'_>, record: String) -> String {
 }
 
 const RECORD: &str = "A record as it is stored.";
+const KEY: &str = "What names a record.";
 const ANSWER: &str = "What is answered.";
 
 /// The type of a property, in TypeScript and in words.

@@ -65,6 +65,8 @@ const LIB: &[(&str, &str)] = &[
     ("lib/operational-routes.js", include_str!("../node/lib/operational-routes.js")),
     ("lib/outbox.js", include_str!("../node/lib/outbox.js")),
     ("lib/page.js", include_str!("../node/lib/page.js")),
+    ("lib/patch.js", include_str!("../node/lib/patch.js")),
+    ("lib/preference.js", include_str!("../node/lib/preference.js")),
     ("lib/pressure.js", include_str!("../node/lib/pressure.js")),
     ("lib/problem.js", include_str!("../node/lib/problem.js")),
     ("lib/proxies.js", include_str!("../node/lib/proxies.js")),

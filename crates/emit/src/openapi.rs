@@ -5,6 +5,7 @@ mod accepted;
 mod operation;
 mod operational;
 mod parameters;
+mod patch;
 mod problems;
 mod schema;
 

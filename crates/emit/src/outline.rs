@@ -13,10 +13,13 @@ pub use uses::{bound_slots, slots_of_value, used_slots};
 
 use plan::api::Endpoint;
 use plan::database::Column;
-use plan::procedure::{Input, Item, LimitKey, Location, Response, ResponseField, RowsFormat, Scheme, Step, Trigger};
+use plan::procedure::{
+    Input, Item, JSON_PATCH, LimitKey, Location, MERGE_PATCH, Outcome, Patchable, Response, ResponseField, RowsFormat,
+    Scheme, Step, Trigger,
+};
 use plan::query::{Cardinality, Choice, Direction, Holes, Order, Output, Predicate, Query, Write};
 use plan::shape::Shape;
-use plan::value::{Condition, RequestValue, Value};
+use plan::value::{Condition, Preference, RequestValue, Value};
 use plan::{Plan, Problem, Table};
 use std::collections::BTreeSet;
 use vocab::{EventName, FieldName, FieldType, PolicyName, SlotName, TableName};
@@ -33,6 +36,8 @@ pub struct Outline<'a> {
     pub cookie: Option<Cookie>,
     pub limit: Option<(&'a PolicyName, &'a LimitKey)>,
     pub body: Option<Body<'a>>,
+    /// What operations may be asked for, where they may.
+    pub patchable: Option<&'a Patchable>,
     pub listing: Option<Listing<'a>>,
     /// The fields that may be picked of its records; none where they are always whole.
     pub fields: Vec<&'a FieldName>,
@@ -61,6 +66,18 @@ pub enum Body<'a> {
 }
 
 impl Outline<'_> {
+    /// Whether callers may prefer another answer than the usual one.
+    pub fn has_preferences(&self) -> bool {
+        self.answers.iter().any(|answer| answer.preference.is_some())
+    }
+
+    /// As what its body may come, what JSON is taken for last.
+    pub fn media_types(&self) -> Vec<&'static str> {
+        let operations = self.patchable.map(|_| JSON_PATCH);
+        let changes = self.body.filter(|body| matches!(body, Body::Changes(_))).map(|_| MERGE_PATCH);
+        changes.into_iter().chain(operations).chain(self.body.map(|_| "application/json")).collect()
+    }
+
     /// Whom it counts requests for, in words.
     pub fn counts_by(&self) -> Option<(&PolicyName, &'static str)> {
         let (policy, by) = self.limit?;
@@ -136,6 +153,8 @@ pub struct Success<'a> {
     /// Whether the answer carries an `ETag`.
     pub tagged: Tagged,
     pub location: Option<&'a Location>,
+    /// The preference of a caller that it meets, where it is for that.
+    pub preference: Option<Preference>,
 }
 
 /// What an answer brings.
@@ -196,9 +215,11 @@ fn outline<'a>(plan: &'a Plan, endpoint: &'a Endpoint) -> Option<Outline<'a>> {
     for item in &items {
         if let Item::Exit(response, _) = item
             && let Some(answer) = success(plan, endpoint, &items, response)
-            && !answers.contains(&answer)
         {
-            answers.push(answer);
+            let answer = Success { preference: preference(&items, response), ..answer };
+            if !answers.contains(&answer) {
+                answers.push(answer);
+            }
         }
         if let Some(Step::Emit { event, .. }) = step_of(item)
             && !events.contains(&event)
@@ -206,6 +227,8 @@ fn outline<'a>(plan: &'a Plan, endpoint: &'a Endpoint) -> Option<Outline<'a>> {
             events.push(event);
         }
     }
+    // What is answered to whoever says nothing of it comes first.
+    answers.sort_by_key(|answer| answer.preference);
     Some(Outline {
         endpoint,
         example: example(plan, endpoint),
@@ -225,6 +248,10 @@ fn outline<'a>(plan: &'a Plan, endpoint: &'a Endpoint) -> Option<Outline<'a>> {
             _ => None,
         }),
         body: steps.iter().find_map(|step| body(step)),
+        patchable: steps.iter().find_map(|step| match step {
+            Step::Validate(Input::Patch(patchable)) => Some(patchable),
+            _ => None,
+        }),
         listing: items.iter().find_map(|item| match item {
             Item::Let(slot, Step::Validate(Input::Listing(holes))) => {
                 Some(Listing { holes, query: filled_query(&items, slot)? })
@@ -270,7 +297,7 @@ fn fields<'a>(items: &[&'a Item]) -> Vec<&'a FieldName> {
 pub fn body(step: &Step) -> Option<Body<'_>> {
     match step {
         Step::Validate(Input::Body(shape)) => Some(Body::Record(shape)),
-        Step::Validate(Input::Changes(shape)) => Some(Body::Changes(shape)),
+        Step::Validate(Input::Changes(shape) | Input::Patch(Patchable { shape, .. })) => Some(Body::Changes(shape)),
         _ => None,
     }
 }
@@ -302,10 +329,15 @@ fn success<'a>(
             content: if body.is_empty() { Content::Nothing } else { Content::Record(body) },
             tagged: if tag.is_some() { Tagged::Yes } else { Tagged::No },
             location: location.as_ref(),
+            preference: None,
         }),
-        Response::Record { body, .. } => {
-            Some(Success { status: 200, content: Content::Record(body), tagged: Tagged::Yes, location: None })
-        }
+        Response::Record { body, .. } => Some(Success {
+            status: 200,
+            content: Content::Record(body),
+            tagged: Tagged::Yes,
+            location: None,
+            preference: None,
+        }),
         Response::Rows { slot, format } => {
             let query = items.iter().find_map(|item| match item {
                 Item::Let(bound, Step::Read { query, .. }) if bound == slot => Some(query),
@@ -320,7 +352,7 @@ fn success<'a>(
                 Output::Related { .. } => None,
             });
             let content = Content::Page(fields.collect(), *format);
-            Some(Success { status: 200, content, tagged: Tagged::Yes, location: None })
+            Some(Success { status: 200, content, tagged: Tagged::Yes, location: None, preference: None })
         }
         Response::Problem(_)
         | Response::UnknownReference(_)
@@ -330,6 +362,23 @@ fn success<'a>(
         | Response::Redirect(_)
         | Response::Done => None,
     }
+}
+
+/// The preference that the answer meets.
+fn preference(items: &[&Item], response: &Response) -> Option<Preference> {
+    items.iter().find_map(|item| {
+        let Item::Let(slot, Step::Check(Condition::Prefers(preference))) = item else { return None };
+        let is_answered = |body: &[Item]| {
+            body.iter().any(|item| matches!(item, Item::Exit(known, _) if std::ptr::eq(known, response)))
+        };
+        let meets = |item: &&Item| match item {
+            Item::Match(matched, arms) => {
+                matched == slot && arms.iter().any(|(outcome, body)| *outcome == Outcome::Yes && is_answered(body))
+            }
+            _ => false,
+        };
+        items.iter().any(meets).then_some(*preference)
+    })
 }
 
 /// How the answers with one record of the endpoint's entity describe a field.
@@ -370,7 +419,7 @@ pub fn parameters_in(path: &str) -> impl Iterator<Item = &str> {
 fn asks_for_version(asked: &Condition) -> bool {
     match asked {
         Condition::Current(_) => true,
-        Condition::Compare(..) | Condition::Present(_) => false,
+        Condition::Compare(..) | Condition::Present(_) | Condition::Prefers(_) => false,
         Condition::All(list) | Condition::Any(list) => list.iter().any(asks_for_version),
         Condition::Not(inner) => asks_for_version(inner),
     }

@@ -9,6 +9,14 @@ export interface {{ type.name }} {
 {% endfor %}
 }
 {% endfor %}
+{% if patched %}
+
+/** An operation on a record, RFC 6902: they are done one after the other, all of them or none. */
+export type PatchOperation =
+  | { op: 'add' | 'replace' | 'test'; path: string; value: unknown }
+  | { op: 'remove'; path: string }
+  | { op: 'copy' | 'move'; from: string; path: string };
+{% endif %}
 {% if lists %}
 
 /** A page of a list. */
@@ -129,6 +137,9 @@ export class {{ class }} {
 {% if method.spared %}
   {{ method.name }}{{ of }}({{ own }}{% if method.list %}query: ({{ query }}) | undefined, {% endif %}options: {{ options }} & { ifNoneMatch: string }): Promise<{{ method.result }} | NotModified>;
 {% endif %}
+{% for preferred in method.preferred %}
+  {{ method.name }}({{ own }}options: {{ method.options }} & { prefer: '{{ preferred.word }}' }): Promise<{{ preferred.result }}>;
+{% endfor %}
   {{ method.name }}{{ of }}({{ all }}options?: {{ options }}): Promise<{{ method.result }}>;
 {% if method.list and method.list.all %}
 

@@ -65,7 +65,12 @@ export class {{ class }} {
   async #send(method, path, { body{% if queries %}, query{% endif %}{% if credentials %}, by{% endif %} }, options = {}) {
     const headers = new Headers(options.headers);
     const set = (name, value) => value !== undefined && headers.set(name, value);
+{% if patched %}
+    const isPatch = method === 'PATCH' && Array.isArray(body);
+    if (body !== undefined) set('Content-Type', isPatch ? 'application/json-patch+json' : 'application/json');
+{% else %}
     if (body !== undefined) set('Content-Type', 'application/json');
+{% endif %}
 {% if credentials %}
     const credential = this.#credentials[by];
     const proof = typeof credential === 'function' ? await credential() : credential;
@@ -73,6 +78,9 @@ export class {{ class }} {
 {% endif %}
 {% if repeatable %}
     set('Idempotency-Key', options.idempotencyKey);
+{% endif %}
+{% if preferring %}
+    set('Prefer', options.prefer && `return=${options.prefer}`);
 {% endif %}
 {% if guarded %}
     set('If-Match', options.ifMatch);

@@ -185,11 +185,16 @@ impl Checker {
             Step::Validate(
                 Input::Body(_)
                 | Input::Changes(_)
+                | Input::Patch(_)
                 | Input::Parameters(_)
                 | Input::Query(_)
                 | Input::Listing(_)
                 | Input::Selection(_),
             ) => {}
+            Step::Patched { patch, row } => {
+                self.slot(patch, slots);
+                self.slot(row, slots);
+            }
             Step::May { method, path } => {
                 self.value(method, slots);
                 self.value(path, slots);
@@ -276,6 +281,7 @@ impl Checker {
                 self.value(right, slots);
             }
             Condition::Present(value) | Condition::Current(value) => self.value(value, slots),
+            Condition::Prefers(_) => {}
             Condition::All(inner) | Condition::Any(inner) => {
                 inner.iter().for_each(|condition| self.condition(condition, slots));
             }

@@ -222,6 +222,7 @@ pub fn step_name(step: &Step) -> &'static str {
         Step::Claim => "claim",
         Step::Recall(_) => "recall",
         Step::Validate(_) => "validate",
+        Step::Patched { .. } => "apply",
         Step::May { .. } => "may",
         Step::Ping => "ping",
         Step::Generate(_) => "generate",
@@ -276,11 +277,16 @@ fn step(step: &Step) -> String {
         Step::Validate(input) => match input {
             Input::Body(what) => format!("{name} body as {}", shape(what)),
             Input::Changes(what) => format!("{name} body as changes of {}", shape(what)),
+            Input::Patch(what) => {
+                let kept: Vec<&str> = what.kept.iter().map(FieldName::as_str).collect();
+                format!("{name} body as changes of {} or operations, beside {}", shape(&what.shape), kept.join(", "))
+            }
             Input::Parameters(what) => format!("{name} parameters as {}", shape(what)),
             Input::Query(what) => format!("{name} query string as {}", shape(what)),
             Input::Listing(open) => format!("{name} query string for{}", holes(open)),
             Input::Selection(open) => format!("{name} selection for{}", holes(open)),
         },
+        Step::Patched { patch, row } => format!("{name} {patch} to {row}"),
         Step::May { method, path } => format!("{name} the caller send {} {}", value(method), value(path)),
         Step::Ping => format!("{name} the database"),
         Step::SameOrigin => name.to_owned(),
@@ -487,6 +493,7 @@ fn condition(asked: &Condition) -> String {
             format!("{} {} {}", value(left), comparison.as_str(), value(right))
         }
         Condition::Present(given) => format!("{} is present", value(given)),
+        Condition::Prefers(preference) => format!("caller prefers {}", preference.as_str()),
         Condition::Current(tag) => format!("if-match allows {}", value(tag)),
         Condition::All(inner) => inner.iter().map(condition).collect::<Vec<_>>().join(" and "),
         Condition::Any(inner) => format!("({})", inner.iter().map(condition).collect::<Vec<_>>().join(" or ")),

@@ -56,6 +56,8 @@ pub enum Problem {
     OutOfStock,
     /// The record is not so that this can be done with it.
     WrongState,
+    /// The record is not so that an operation of the patch fits it.
+    PatchFailed,
     /// Another request with the same idempotency key is under way.
     RequestInProgress,
     /// A token that was mailed was used, or is too old.
@@ -90,7 +92,7 @@ pub enum Problem {
 
 impl Problem {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
         Self::MalformedRequest,
         Self::MalformedBody,
         Self::MalformedIdempotencyKey,
@@ -116,6 +118,7 @@ impl Problem {
         Self::InUse,
         Self::OutOfStock,
         Self::WrongState,
+        Self::PatchFailed,
         Self::RequestInProgress,
         Self::LinkExpired,
         Self::PreconditionFailed,
@@ -251,6 +254,12 @@ impl Problem {
             Self::WrongState => {
                 ("wrong-state", 409, "Wrong state", Some("the record is in a state in which this cannot be done"))
             }
+            Self::PatchFailed => (
+                "patch-failed",
+                409,
+                "Patch failed",
+                Some("the record is not as the patch takes it to be; nothing has changed"),
+            ),
             Self::RequestInProgress => (
                 "request-in-progress",
                 409,

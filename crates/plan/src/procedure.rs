@@ -218,6 +218,13 @@ pub enum Step {
     SetSession(Option<Value>),
     /// Reads what the request brings and checks it, or ends with 4xx. Gives a record.
     Validate(Input),
+    /// What the body of an [`Input::Patch`] makes of the row: a record of changes. Ends with 409 where an operation does not fit the row.
+    Patched {
+        /// The body.
+        patch: SlotName,
+        /// The row, with every field of what is patched.
+        row: SlotName,
+    },
     /// Asks whether who sends this request might send another one: what that one's endpoint asks for before it does anything
     /// ([`crate::question`]) is asked with the proofs of this one. Nothing is done. Gives the record [`MAY`].
     May {
@@ -451,6 +458,9 @@ pub enum Input {
     /// The JSON body: a record of changes. A field that is absent stays as it is, one that is null is emptied
     /// (RFC 7396, one level deep).
     Changes(Shape),
+    /// The JSON body: a record of changes as above, or by its media type operations on a record (RFC 6902). What it comes to is known with
+    /// the row: [`Step::Patched`].
+    Patch(Patchable),
     /// The parameters of the path.
     Parameters(Shape),
     /// The parameters of the query string: every one of them, once.
@@ -460,6 +470,33 @@ pub enum Input {
     /// The selection of a GraphQL field with its arguments, or the query string of one record: which of its fields are wanted.
     Selection(Holes),
 }
+
+impl Input {
+    /// What the fields of a body are checked against, where it brings a body.
+    #[must_use]
+    pub fn shape_of_body(&self) -> Option<&Shape> {
+        match self {
+            Self::Body(shape) | Self::Changes(shape) | Self::Patch(Patchable { shape, .. }) => Some(shape),
+            Self::Parameters(_) | Self::Query(_) | Self::Listing(_) | Self::Selection(_) => None,
+        }
+    }
+}
+
+/// A record that operations may be asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Patchable {
+    /// The fields that may be changed.
+    pub shape: Shape,
+    /// Those beside them that a caller sees of the record: they can be tested and copied, and stay as they are.
+    pub kept: Vec<FieldName>,
+}
+
+/// The media type of a body of changes (RFC 7396); JSON of any other name is taken for one too.
+pub const MERGE_PATCH: &str = "application/merge-patch+json";
+/// The media type of a body of operations (RFC 6902).
+pub const JSON_PATCH: &str = "application/json-patch+json";
+/// Most operations of one body.
+pub const MAX_OPERATIONS: usize = 100;
 
 /// What [`Step::Generate`] makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -650,6 +687,7 @@ impl Step {
             | Self::SameOrigin
             | Self::SetSession(_)
             | Self::Validate(_)
+            | Self::Patched { .. }
             | Self::May { .. }
             | Self::Ping
             | Self::Generate(_)
@@ -684,7 +722,7 @@ impl Step {
             | Self::Await { .. }
             | Self::Fetch { .. }
             | Self::Received(_) => StepPlace::Outside,
-            Self::Recall(_) | Self::Write(_) | Self::Emit { .. } => StepPlace::Inside,
+            Self::Recall(_) | Self::Patched { .. } | Self::Write(_) | Self::Emit { .. } => StepPlace::Inside,
             Self::Generate(_)
             | Self::Evaluate(_)
             | Self::Check(_)

@@ -156,7 +156,12 @@ impl Asker {
                 self.knows(value).then(|| step.clone())
             }
             Step::Validate(
-                Input::Body(_) | Input::Changes(_) | Input::Query(_) | Input::Listing(_) | Input::Selection(_),
+                Input::Body(_)
+                | Input::Changes(_)
+                | Input::Patch(_)
+                | Input::Query(_)
+                | Input::Listing(_)
+                | Input::Selection(_),
             )
             | Step::Read { .. }
             | Step::Limit { .. }
@@ -164,6 +169,7 @@ impl Asker {
             | Step::Claim
             | Step::Recall(_)
             | Step::SameOrigin
+            | Step::Patched { .. }
             | Step::May { .. }
             | Step::Ping
             | Step::Generate(_)
@@ -217,7 +223,7 @@ impl Asker {
         match condition {
             Condition::Compare(left, _, right) => self.knows(left) && self.knows(right),
             Condition::Present(value) => self.knows(value),
-            Condition::Current(_) => false,
+            Condition::Current(_) | Condition::Prefers(_) => false,
             Condition::All(inner) | Condition::Any(inner) => inner.iter().all(|one| self.knows_condition(one)),
             Condition::Not(inner) => self.knows_condition(inner),
         }
@@ -258,6 +264,7 @@ fn does(step: &Step) -> bool {
         | Step::Recall(_)
         | Step::SameOrigin
         | Step::Validate(_)
+        | Step::Patched { .. }
         | Step::May { .. }
         | Step::Ping
         | Step::Generate(_)

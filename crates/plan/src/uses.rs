@@ -103,6 +103,7 @@ impl Found<'_> {
             | Step::SameOrigin
             | Step::SetSession(_)
             | Step::Validate(_)
+            | Step::Patched { .. }
             | Step::May { .. }
             | Step::Ping
             | Step::Generate(_)

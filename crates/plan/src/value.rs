@@ -61,12 +61,48 @@ pub enum Condition {
     Present(Value),
     /// The request's `If-Match` is absent, `*`, or names this tag: the caller has seen the newest version.
     Current(Value),
+    /// The request's `Prefer` asks for this way of answering (RFC 7240, 4.2); where it does, the answer says so.
+    Prefers(Preference),
     /// Every one of them.
     All(Vec<Condition>),
     /// At least one of them.
     Any(Vec<Condition>),
     /// Not that.
     Not(Box<Condition>),
+}
+
+/// How much of what it has done a request wants to be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Preference {
+    /// As little as will do.
+    Minimal,
+    /// The record.
+    Representation,
+}
+
+impl Preference {
+    /// As the header has it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Minimal => "return=minimal",
+            Self::Representation => "return=representation",
+        }
+    }
+
+    /// What the header asks for. Of several the first counts, and what nobody knows is ignored.
+    #[must_use]
+    pub fn of(header: &str) -> Option<Self> {
+        let preferences = header.split(',').filter_map(|preference| preference.split(';').next());
+        let wanted = preferences.filter_map(|preference| preference.split_once('='));
+        let mut returns = wanted.filter(|(name, _)| name.trim().eq_ignore_ascii_case("return"));
+        match returns.next()?.1.trim().trim_matches('"') {
+            "minimal" => Some(Self::Minimal),
+            "representation" => Some(Self::Representation),
+            _ => None,
+        }
+    }
 }
 
 /// How two values are compared. `null` compares false with everything.
@@ -98,6 +134,26 @@ impl Comparison {
             Self::AtMost => "<=",
             Self::Greater => ">",
             Self::AtLeast => ">=",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Preference;
+
+    #[test]
+    fn of_several_preferences_for_an_answer_the_first_counts() {
+        let minimal = Some(Preference::Minimal);
+        for (header, expected) in [
+            ("return=minimal", minimal),
+            ("wait=10, Return = \"minimal\"; why=speed", minimal),
+            ("return=minimal, return=representation", minimal),
+            ("return=representation, return=minimal", Some(Preference::Representation)),
+            ("return=Minimal", None),
+            ("minimal", None),
+        ] {
+            assert_eq!(Preference::of(header), expected, "{header}");
         }
     }
 }

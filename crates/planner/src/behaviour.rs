@@ -24,11 +24,11 @@ use crate::table::column_name;
 use catalog::{Compared, Entity, Field, PathKind};
 use plan::database::{Column, Sensitivity};
 use plan::procedure::{
-    Generated, Input, Item, LimitKey, Outcome, Response, ResponseField, Roles, Scheme, Step, Writes,
+    Generated, Input, Item, LimitKey, Outcome, Patchable, Response, ResponseField, Roles, Scheme, Step, Writes,
 };
 use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, RowLock, Write};
 use plan::shape::{Presence, Shape, ShapeField};
-use plan::value::{Comparison, Condition, RequestValue};
+use plan::value::{Comparison, Condition, Preference, RequestValue};
 use plan::{Problem, Query, Table, Value};
 use spec::{Endpoint, Method};
 use vocab::{
@@ -771,8 +771,8 @@ impl Given<'_> {
         self.table.columns.iter().filter(|column| column.sensitivity != Sensitivity::Secret)
     }
 
-    /// A new record is stored and told of, in one transaction with its answer.
-    fn stored(&self, event: &EventName, answer: Response) -> Item {
+    /// A new record is stored and told of, in one transaction with its answer. `minimal` is for whoever prefers little.
+    fn stored(&self, event: &EventName, answer: Response, minimal: Option<Response>) -> Item {
         let table = self.entity.table.clone();
         let key = self.record_key();
         let made = (key.origin == Origin::Database).then_some(key.column);
@@ -782,6 +782,7 @@ impl Given<'_> {
         changes.extend(self.find_references());
         changes.push(if is_made { Item::Let(slot("id"), insert) } else { Item::Do(insert) });
         changes.push(self.emit_new(event));
+        changes.extend(minimal.into_iter().flat_map(|minimal| answered_where(Preference::Minimal, minimal)));
         self.once(changes, answer)
     }
 
@@ -903,15 +904,12 @@ impl Given<'_> {
     }
 
     /// `let row = ...` of the version that is there, 404 where there is none, 412 where the caller has seen another one.
-    /// The row has what the request's changes are compared with.
     fn find_current(&self) -> Vec<Item> {
         let key = self.record_key().column;
-        let is_compared = |name: &str| {
-            let mut names = self.compared().flat_map(|(compared, _)| [&compared.field, &compared.other]);
-            self.method == Method::Patch && names.any(|known| known.as_str() == name)
-        };
         let is_asked = |name: &str| name == "status" && self.shelves.is_some();
-        let is_read = |name: &str| name == key.as_str() || name == "row_version" || is_compared(name) || is_asked(name);
+        // A patch is applied to the whole record, and what is deleted may be answered.
+        let is_whole = matches!(self.method, Method::Patch | Method::Delete);
+        let is_read = |name: &str| is_whole || name == key.as_str() || name == "row_version" || is_asked(name);
         let query = self.find(is_read, RowLock::ForUpdate);
         let version = Value::Field(slot("row"), field_name("row_version"));
         vec![
@@ -937,11 +935,12 @@ impl Given<'_> {
         set.push((column_name("row_version"), Assigned::Plus(1)));
         let mut changes = self.find_owned_parent();
         changes.extend(self.find_current());
-        changes.extend(self.consistent(|name| match input {
-            Input::Changes(_) => Value::Changed(slot("input"), name.clone(), slot("row")),
-            Input::Body(_) | Input::Parameters(_) | Input::Query(_) | Input::Listing(_) | Input::Selection(_) => {
-                self.given(name)
-            }
+        let is_patch = matches!(input, Input::Patch(_));
+        let applied = Step::Patched { patch: slot("patch"), row: slot("row") };
+        changes.extend(is_patch.then(|| Item::Let(slot("input"), applied)));
+        changes.extend(self.consistent(|name| match is_patch {
+            true => Value::Changed(slot("input"), name.clone(), slot("row")),
+            false => self.given(name),
         }));
         changes.extend(self.find_references());
         changes.push(Item::Do(Step::Write(Write::Update { table: table.name.clone(), set, filter: self.has_key() })));
@@ -959,11 +958,14 @@ impl Given<'_> {
             fields.iter().map(|(name, _)| (name.clone(), Value::Field(slot("fresh"), name.clone()))).collect();
         changes.push(Item::Do(Step::Emit { id: None, event: event.clone(), payload }));
         let mut body = self.write_guards();
-        body.push(Item::Let(slot("input"), Step::Validate(input)));
+        body.push(Item::Let(slot(if is_patch { "patch" } else { "input" }), Step::Validate(input)));
+        let tag = Some(Value::Field(slot("fresh"), field_name("row_version")));
+        let minimal = Response::Answer { status: 204, body: Vec::new(), tag: tag.clone(), location: None };
+        changes.extend(answered_where(Preference::Minimal, minimal));
         let answer = Response::Answer {
             status: 200,
             body: self.answer(|name| Value::Field(slot("fresh"), name.clone())),
-            tag: Some(Value::Field(slot("fresh"), field_name("row_version"))),
+            tag,
             location: None,
         };
         body.push(self.once(changes, answer));
@@ -1004,6 +1006,14 @@ impl Given<'_> {
     /// The entity's name as words.
     fn thing(&self) -> String {
         self.entity.entity.as_str().replace('_', " ")
+    }
+
+    /// What a patch may change, and what it may look at beside that.
+    fn patchable(&self) -> Patchable {
+        let shape = self.shape();
+        let is_kept = |name: &FieldName| !shape.fields.iter().any(|field| field.name == *name);
+        let kept = self.representation().into_iter().map(|(name, _)| name).filter(is_kept).collect();
+        Patchable { shape, kept }
     }
 
     fn shape(&self) -> Shape {
@@ -1051,6 +1061,16 @@ fn opposite(comparator: Comparator) -> Comparison {
         Comparator::LessThan => Comparison::AtLeast,
         Comparator::AtMost => Comparison::Greater,
     }
+}
+
+/// Ends with that answer where the caller prefers so.
+fn answered_where(preference: Preference, answer: Response) -> [Item; 2] {
+    let name = match preference {
+        Preference::Minimal => "wants_little",
+        Preference::Representation => "wants_record",
+    };
+    let arms = vec![(Outcome::Yes, vec![Item::Exit(answer, Writes::Keep)]), (Outcome::No, Vec::new())];
+    [Item::Let(slot(name), Step::Check(Condition::Prefers(preference))), Item::Match(slot(name), arms)]
 }
 
 /// Ends with the problem where the read found nothing.

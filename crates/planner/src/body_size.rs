@@ -1,6 +1,6 @@
 //! How large the body of an endpoint may be: large enough for the longest value of every field, however it is escaped.
 
-use plan::procedure::{Input, Item, Step};
+use plan::procedure::{Item, Step};
 use plan::shape::{Entries, ShapeField};
 use vocab::FieldType;
 
@@ -20,7 +20,7 @@ const SLACK: u64 = 4096;
 /// In bytes. An endpoint without a body gets the least.
 pub fn max_body_bytes(procedure: &[Item]) -> u64 {
     let shapes = procedure.iter().filter_map(|item| match item {
-        Item::Let(_, Step::Validate(Input::Body(shape) | Input::Changes(shape))) => Some(shape),
+        Item::Let(_, Step::Validate(input)) => input.shape_of_body(),
         _ => None,
     });
     let needed: u64 = shapes.flat_map(|shape| &shape.fields).map(bytes).sum();
@@ -61,6 +61,7 @@ fn entries(known: &Entries) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use plan::procedure::Input;
     use plan::shape::{Presence, Shape};
     use vocab::{Bounds, FieldName, SlotName};
 

@@ -319,6 +319,10 @@ impl<'a> Asker<'a> {
             match item {
                 Item::Let(_, Step::Validate(Input::Body(shape))) => cases.extend(self.wrong_bodies(shape)),
                 Item::Let(_, Step::Validate(Input::Changes(shape))) => cases.extend(self.wrong_changes(shape)),
+                Item::Let(_, Step::Validate(Input::Patch(patchable))) => {
+                    cases.extend(self.wrong_changes(&patchable.shape));
+                    cases.extend(self.operations(patchable));
+                }
                 Item::Let(_, Step::Validate(Input::Listing(holes))) => cases.extend(self.wrong_parameters(holes)),
                 Item::Let(_, Step::Validate(Input::Selection(_))) => cases.extend(self.wrong_selection()),
                 Item::Let(_, Step::Validate(Input::Query(shape))) => cases.extend(self.wrong_query(shape)),

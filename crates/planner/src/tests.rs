@@ -383,6 +383,11 @@ fn records_belong_to_what_their_path_names() {
             recall the answer kept for claim
             insert comments { id: id, author_name: input.author_name, author_email: input.author_email, body: input.body, post_id: place.id, parent_id: input.parent_id, status: input.status, text: input.text, created_at: now, updated_at: now, row_version: 1 }
             emit comment_created { id: id, author_name: input.author_name, author_email: input.author_email, body: input.body, post_id: place.id, parent_id: input.parent_id, status: input.status, text: input.text, created_at: now }
+            let wants_little = check caller prefers return=minimal
+            match wants_little
+              yes:
+                respond 201 { id: id } tagged 1 at /api/posts/{id}/comments/{id}
+              no: go on
             respond 201 { id: id, author_name: input.author_name, author_email: input.author_email, body: input.body, post_id: place.id, parent_id: input.parent_id, status: input.status, text: input.text, created_at: now, updated_at: now } tagged 1 at /api/posts/{id}/comments/{id}
     "#]].assert_eq(&printed);
     let decisions = decided(&plan, "POST /api/posts/{id}/comments");

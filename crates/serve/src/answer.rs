@@ -1,5 +1,6 @@
 //! Answers: JSON objects and problems, as bytes with their headers.
 
+use crate::body::{ACCEPT_CHANGES, ACCEPT_PATCH, Taken};
 use crate::validation::{Spot, Wrong};
 use bytes::Bytes;
 use plan::procedure::Roles;
@@ -77,6 +78,7 @@ impl From<Problem> for Refusal {
             | Problem::InUse
             | Problem::OutOfStock
             | Problem::WrongState
+            | Problem::PatchFailed
             | Problem::LinkExpired
             | Problem::PreconditionFailed
             | Problem::UnsupportedMediaType
@@ -145,6 +147,25 @@ impl Refusal {
 
     pub fn out_of_stock(wrong: Wrong) -> Self {
         Self { errors: vec![wrong], ..Problem::OutOfStock.into() }
+    }
+
+    /// The record is not as the operation takes it to be.
+    pub fn patch_failed(wrong: Wrong) -> Self {
+        Self { errors: vec![wrong], ..Problem::PatchFailed.into() }
+    }
+
+    /// The body is not of a media type that is taken. RFC 5789, 2.2: which would do.
+    pub fn unsupported_media_type(taken: Taken) -> Self {
+        let (detail, accepted) = match taken {
+            Taken::Record => return Problem::UnsupportedMediaType.into(),
+            Taken::Changes => ("send the body as `application/merge-patch+json` or `application/json`", ACCEPT_CHANGES),
+            Taken::Patch => (
+                "send the body as `application/merge-patch+json`, `application/json-patch+json` or `application/json`",
+                ACCEPT_PATCH,
+            ),
+        };
+        let headers = vec![("accept-patch", accepted.to_owned())];
+        Self { detail: Some(detail.to_owned()), headers, ..Problem::UnsupportedMediaType.into() }
     }
 
     pub fn insufficient_role(roles: &Roles) -> Self {

@@ -9,6 +9,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCO
 use http_body_util::BodyExt;
 use hyper::body::Body;
 use plan::Problem;
+use plan::procedure::JSON_PATCH;
 use std::time::Duration;
 
 /// How long a body may take to arrive.
@@ -17,12 +18,35 @@ const ARRIVAL: Duration = Duration::from_secs(10);
 /// connection with unread data resets it. The answer waits meanwhile.
 const LINGER: Duration = Duration::from_millis(50);
 
-/// The value, and the bytes it came as.
+/// The media types of changes, as a header says them.
+pub(crate) const ACCEPT_CHANGES: &str = "application/merge-patch+json, application/json";
+/// The same where operations are taken too.
+pub(crate) const ACCEPT_PATCH: &str = "application/merge-patch+json, application/json-patch+json, application/json";
+
+/// As what a body may come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    Record,
+    Changes,
+    /// Changes, or operations.
+    Patch,
+}
+
+/// As what a body came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Json,
+    /// Operations (RFC 6902).
+    JsonPatch,
+}
+
+/// The value, the bytes it came as, and as what.
 pub(crate) async fn read_json<B>(
     headers: &HeaderMap,
     body: &mut B,
     limit: u64,
-) -> Result<(serde_json::Value, Bytes), Refusal>
+    taken: Taken,
+) -> Result<(serde_json::Value, Bytes, Kind), Refusal>
 where
     B: Body<Data = Bytes> + Unpin,
 {
@@ -36,8 +60,10 @@ where
         return Err(Refusal::unsupported_coding());
     }
     let media_type = header(headers, CONTENT_TYPE.as_str()).unwrap_or_default();
-    if !is_json_media_type(&media_type) {
-        return Err(Problem::UnsupportedMediaType.into());
+    let kind = if is_json_patch(&media_type) { Kind::JsonPatch } else { Kind::Json };
+    let is_taken = kind == Kind::Json || taken != Taken::Changes;
+    if !is_json_media_type(&media_type) || !is_taken {
+        return Err(Refusal::unsupported_media_type(taken));
     }
     if length.is_some_and(|length| length > limit) {
         return Err(Refusal::body_too_large(limit));
@@ -50,7 +76,7 @@ where
         return Err(Problem::MalformedBody.into());
     }
     let value = serde_json::from_slice(&bytes).map_err(|_| Problem::MalformedBody)?;
-    Ok((value, bytes))
+    Ok((value, bytes, kind))
 }
 
 /// A body of any kind, as it came.
@@ -94,6 +120,10 @@ where
 
 async fn discard<B: Body + Unpin>(body: &mut B) {
     while let Some(Ok(_)) = body.frame().await {}
+}
+
+fn is_json_patch(text: &str) -> bool {
+    text.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case(JSON_PATCH))
 }
 
 /// `application/json` or `application/<x>+json`, in UTF-8.

@@ -5,10 +5,9 @@ use http::HeaderMap;
 
 /// Headers that callers may send beside the ones every page may.
 const ALLOWED_HEADERS: &str =
-    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-API-Key, X-Request-Id";
+    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, X-API-Key, X-Request-Id";
 /// Headers of answers that pages get to see beside the ones every page may.
-const EXPOSED_HEADERS: &str =
-    "ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id";
+const EXPOSED_HEADERS: &str = "Accept-Patch, ETag, Idempotency-Replayed, Link, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id";
 /// Seconds for which a browser need not ask again. Short, so that a change of the API is known soon.
 const MAX_AGE: &str = "600";
 

@@ -24,6 +24,7 @@ mod listing;
 mod metrics;
 mod page;
 mod password;
+mod patch;
 mod patient_stream;
 mod program;
 mod proxies;

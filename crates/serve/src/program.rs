@@ -2,11 +2,13 @@
 //! Done once when a plan is loaded; what this server cannot run is refused here and never at request time.
 
 use crate::account::Accounts;
+use crate::body::{ACCEPT_CHANGES, ACCEPT_PATCH};
 use crate::encode::Key;
 use crate::identity::Identities;
 use crate::issuer::Issuer;
 use crate::listing::{ListingCheck, SelectionCheck};
 use crate::page::Columns;
+use crate::patch::PatchCheck;
 use crate::rate_limit::Limiter;
 use crate::validation::Check;
 use crate::webhook::AccountScope;
@@ -15,11 +17,11 @@ use manifest::Entries;
 use manifest::point::Given;
 use plan::api::Endpoint;
 use plan::procedure::{
-    CALLER, Generated, Input, Item, LimitKey, Location, MAY, Outcome, Procedure, Response, ResponseField, Roles,
-    RowsFormat, Scheme, Step, Writes,
+    CALLER, Generated, Input, Item, LimitKey, Location, MAY, Outcome, Patchable, Procedure, Response, ResponseField,
+    Roles, RowsFormat, Scheme, Step, Writes,
 };
 use plan::query::{Cardinality, Holes, OnConflict, Order, Output, Predicate, Query, Write};
-use plan::value::{Comparison, Condition, RequestValue, Value};
+use plan::value::{Comparison, Condition, Preference, RequestValue, Value};
 use plan::{DatabasePlan, Plan, Problem, Scope, ShapeField, accounts, check, print};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,6 +34,8 @@ pub(crate) struct Program {
     pub slots: usize,
     /// Whether it is about the caller's own rows alone.
     pub own_rows: bool,
+    /// As what changes may come, where it takes some.
+    pub accept_patch: Option<&'static str>,
 }
 
 /// One item of a program.
@@ -76,6 +80,17 @@ pub(crate) enum Operation {
     ValidateChanges {
         slot: Option<usize>,
         check: Arc<Check>,
+    },
+    ValidatePatch {
+        slot: Option<usize>,
+        check: Arc<PatchCheck>,
+    },
+    Patched {
+        slot: Option<usize>,
+        patch: usize,
+        /// Where the row has each field of the record.
+        row: Vec<(usize, usize)>,
+        check: Arc<PatchCheck>,
     },
     ValidateListing {
         slot: Option<usize>,
@@ -330,6 +345,7 @@ pub(crate) enum Question {
     Compare(Expression, Comparison, Expression),
     Present(Expression),
     Current(Expression),
+    Prefers(Preference),
     All(Vec<Question>),
     Any(Vec<Question>),
     Not(Box<Question>),
@@ -408,7 +424,12 @@ pub(crate) fn compile_procedure(
     }
     let mut compiler = Compiler { procedure, plan, account, shared, max_body_bytes, limiters, slots: BTreeMap::new() };
     let operations = compiler.block(&procedure.body)?;
-    Ok(Program { operations: operations.into(), slots: compiler.slots.len(), own_rows: false })
+    let accept_patch = procedure.body.iter().find_map(|item| match item {
+        Item::Let(_, Step::Validate(Input::Patch(_))) => Some(ACCEPT_PATCH),
+        Item::Let(_, Step::Validate(Input::Changes(_))) => Some(ACCEPT_CHANGES),
+        _ => None,
+    });
+    Ok(Program { operations: operations.into(), slots: compiler.slots.len(), own_rows: false, accept_patch })
 }
 
 struct Compiler<'a> {
@@ -438,7 +459,11 @@ impl Compiler<'_> {
     fn item(&mut self, item: &Item) -> Result<Operation, UnservablePlan> {
         match item {
             Item::Let(slot, step) => {
-                let number = self.bind(slot, fields(step));
+                let fields = match step {
+                    Step::Patched { patch, .. } => self.patchable(patch).map_or_else(Vec::new, fields_of_patch),
+                    step => fields(step),
+                };
+                let number = self.bind(slot, fields);
                 self.step(step, Some(number))
             }
             Item::Do(step) => self.step(step, None),
@@ -600,6 +625,16 @@ impl Compiler<'_> {
             Step::Validate(Input::Changes(shape)) => {
                 Ok(Operation::ValidateChanges { slot, check: Arc::new(Check::new(shape, self.max_body_bytes)) })
             }
+            Step::Validate(Input::Patch(patchable)) => {
+                Ok(Operation::ValidatePatch { slot, check: Arc::new(PatchCheck::new(patchable, self.max_body_bytes)) })
+            }
+            Step::Patched { patch, row } => {
+                let patchable = self.patchable(patch).ok_or_else(|| self.unsupported("a patch that no body brings"))?;
+                let row =
+                    PatchCheck::fields(patchable).map(|field| self.field(row, field)).collect::<Result<_, _>>()?;
+                let check = Arc::new(PatchCheck::new(patchable, self.max_body_bytes));
+                Ok(Operation::Patched { slot, patch: self.slot(patch)?, row, check })
+            }
             Step::Validate(Input::Listing(holes)) => {
                 let query = self.filled_query(holes).ok_or_else(|| self.unsupported("a list without its query"))?;
                 let check = ListingCheck::new(query, holes, &self.plan.database)
@@ -699,6 +734,14 @@ impl Compiler<'_> {
             }))),
             Step::Fetch { .. } | Step::Presign { .. } => Err(self.unsupported(print::step_name(step))),
         }
+    }
+
+    /// What the body in the slot patches.
+    fn patchable(&self, patch: &SlotName) -> Option<&Patchable> {
+        self.procedure.body.iter().find_map(|item| match item {
+            Item::Let(slot, Step::Validate(Input::Patch(patchable))) if slot == patch => Some(patchable),
+            _ => None,
+        })
     }
 
     fn identities(&self) -> Result<Arc<Identities>, UnservablePlan> {
@@ -848,6 +891,7 @@ impl Compiler<'_> {
                 Question::Compare(self.value(left)?, *comparison, self.value(right)?)
             }
             Condition::Present(value) => Question::Present(self.value(value)?),
+            Condition::Prefers(preference) => Question::Prefers(*preference),
             Condition::Current(tag) => Question::Current(self.value(tag)?),
             Condition::All(list) => Question::All(several(list)?),
             Condition::Any(list) => Question::Any(several(list)?),
@@ -874,6 +918,10 @@ fn fields(step: &Step) -> Vec<FieldName> {
             .collect(),
         _ => Vec::new(),
     }
+}
+
+fn fields_of_patch(patchable: &Patchable) -> Vec<FieldName> {
+    patchable.shape.fields.iter().map(|field| field.name.clone()).collect()
 }
 
 fn named(fields: &[&str]) -> Vec<FieldName> {

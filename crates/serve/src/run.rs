@@ -5,7 +5,7 @@ use crate::account::{Accounts, Caller, successor};
 use crate::answer::{Answer, Refusal};
 use crate::api_key::ApiKeys;
 use crate::at_work::{AtWork, Place};
-use crate::body::read_json;
+use crate::body::{Kind, Taken, read_json};
 use crate::cors::Origins;
 use crate::encode;
 use crate::etag::{Weak, names_tag, quoted};
@@ -14,6 +14,7 @@ use crate::listing::{Asked, cursor};
 use crate::metrics::Metrics;
 use crate::page::{self, Page};
 use crate::password;
+use crate::patch::Patch;
 use crate::program::{
     AnswerParts, AskedOfToken, Bound, CountedFor, Each, Expression, List, Operation, Program, Question, Waiting,
 };
@@ -36,7 +37,7 @@ use percent_encoding::percent_encode;
 use plan::accounts::{NOWHERE, RESOURCE_PATH, identity_hash};
 use plan::procedure::{IN_SEGMENT, Outcome, Roles, Scheme, Writes};
 use plan::query::Output;
-use plan::value::Comparison;
+use plan::value::{Comparison, Preference};
 use plan::{Problem, Query, Scope};
 use std::future::Future;
 use std::pin::Pin;
@@ -99,6 +100,8 @@ pub(crate) struct Facts {
     /// The path's parameters, decoded.
     pub parameters: Vec<(String, String)>,
     pub if_match: Option<String>,
+    /// How much it wants to be answered.
+    pub preference: Option<Preference>,
 }
 
 /// Why a program ended without its own answer.
@@ -155,6 +158,7 @@ enum Slot {
     One(Datum),
     Record(Row),
     Changes(Vec<Option<Datum>>),
+    Patch(Box<Patch>),
     Outcome(Outcome),
     Found(Row),
     /// What a service has answered.
@@ -177,6 +181,8 @@ struct Frame {
     ended: Vec<Arc<Accounts>>,
     /// Where in a list it is.
     entry: usize,
+    /// The preference of the caller that is met.
+    applied: Option<Preference>,
     /// What a provider's call says.
     received: Row,
     pledge: Option<Pledge>,
@@ -321,14 +327,19 @@ where
                         self.claim = Claims::take(self.surroundings.claims, &caller, self.headers, method, uri)?;
                     }
                     Operation::Validate { slot, check } => {
-                        let body = self.json(check.max_body_bytes).await?;
+                        let (body, _) = self.json(check.max_body_bytes, Taken::Record).await?;
                         let record = check.record(&body).map_err(Refusal::validation_failed)?;
                         frame.set(*slot, Slot::Record(record));
                     }
                     Operation::ValidateChanges { slot, check } => {
-                        let body = self.json(check.max_body_bytes).await?;
+                        let (body, _) = self.json(check.max_body_bytes, Taken::Changes).await?;
                         let changes = check.changes(&body).map_err(Refusal::validation_failed)?;
                         frame.set(*slot, Slot::Changes(changes));
+                    }
+                    Operation::ValidatePatch { slot, check } => {
+                        let (body, kind) = self.json(check.check.max_body_bytes, Taken::Patch).await?;
+                        let patch = check.read(&body, kind).map_err(Refusal::validation_failed)?;
+                        frame.set(*slot, Slot::Patch(Box::new(patch)));
                     }
                     Operation::ValidateListing { slot, check } => {
                         let asked = check
@@ -391,6 +402,7 @@ where
                     | Operation::ReadOne { .. }
                     | Operation::ReadMany { .. }
                     | Operation::ReadPage { .. }
+                    | Operation::Patched { .. }
                     | Operation::Write { .. }
                     | Operation::Insert { .. }
                     | Operation::Emit { .. } => {
@@ -571,12 +583,12 @@ where
     }
 
     /// Whoever waits for a client keeps nobody else from being worked for.
-    async fn json(&mut self, limit: u64) -> Result<serde_json::Value, Failure> {
+    async fn json(&mut self, limit: u64, taken: Taken) -> Result<(serde_json::Value, Kind), Failure> {
         self.place = None;
-        let (value, bytes) = read_json(self.headers, self.body, limit).await?;
+        let (value, bytes, kind) = read_json(self.headers, self.body, limit, taken).await?;
         self.place = Some(self.surroundings.at_work.enter()?);
         self.bytes = bytes;
-        Ok(value)
+        Ok((value, kind))
     }
 
     fn limit(&mut self, limiter: &Arc<Limiter>, caller: &str) -> Result<(), Refusal> {
@@ -722,6 +734,7 @@ fn data_block<'b>(
                 | Operation::ReadOne { .. }
                 | Operation::ReadMany { .. }
                 | Operation::ReadPage { .. }
+                | Operation::Patched { .. }
                 | Operation::Write { .. }
                 | Operation::Insert { .. }
                 | Operation::Emit { .. } => data(operation, frame, executor).await?,
@@ -743,6 +756,7 @@ fn data_block<'b>(
                 | Operation::Claim
                 | Operation::Validate { .. }
                 | Operation::ValidateChanges { .. }
+                | Operation::ValidatePatch { .. }
                 | Operation::ValidateListing { .. }
                 | Operation::ValidateSelection { .. }
                 | Operation::ValidateParameters { .. }
@@ -839,6 +853,9 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
         }
         Operation::Ask { slot, condition } => {
             let outcome = if frame.holds(condition) { Outcome::Yes } else { Outcome::No };
+            if let (Question::Prefers(preference), Outcome::Yes) = (condition, outcome) {
+                frame.applied = Some(*preference);
+            }
             frame.set(*slot, Slot::Outcome(outcome));
         }
         Operation::ReadOne { slot, statement, types } => {
@@ -893,6 +910,14 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
             let key = executor.insert(&statement.text, &frame.binds(statement)).await?;
             frame.set(*slot, Slot::One(key));
         }
+        Operation::Patched { slot, patch, row, check } => {
+            let row = row.iter().map(|(slot, position)| frame.value(&Expression::Field(*slot, *position))).collect();
+            let Slot::Patch(patch) = &frame.slots[*patch] else {
+                unreachable!("a checked procedure applies patches only")
+            };
+            let changes = check.applied(Patch::clone(patch), row)?;
+            frame.set(*slot, Slot::Changes(changes));
+        }
         Operation::Emit { id, event, payload, text } => {
             let parameters = vec![
                 match id {
@@ -920,6 +945,7 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
         | Operation::Recall { .. }
         | Operation::Validate { .. }
         | Operation::ValidateChanges { .. }
+        | Operation::ValidatePatch { .. }
         | Operation::ValidateListing { .. }
         | Operation::ValidateSelection { .. }
         | Operation::ValidateParameters { .. }
@@ -979,7 +1005,7 @@ impl Executor<'_> {
 impl Frame {
     fn of(facts: Facts) -> Self {
         let (slots, emitted, received) = (Vec::new(), Vec::new(), Row::new());
-        Self { slots, facts, emitted, ended: Vec::new(), entry: 0, received, pledge: None, keeps: None }
+        Self { slots, facts, emitted, ended: Vec::new(), entry: 0, applied: None, received, pledge: None, keeps: None }
     }
 
     fn set(&mut self, slot: Option<usize>, value: Slot) {
@@ -998,6 +1024,7 @@ impl Frame {
             | Slot::Record(_)
             | Slot::List(..)
             | Slot::Changes(_)
+            | Slot::Patch(_)
             | Slot::Asked(_)
             | Slot::Picked(_)
             | Slot::Page(_) => {
@@ -1050,6 +1077,8 @@ impl Frame {
             true => Answer::empty(parts.status),
             false => Answer::json(parts.status, self.encoded(parts)),
         };
+        let applied = self.applied.map(|preference| ("preference-applied", preference.as_str().to_owned()));
+        answer.headers.extend(applied);
         if let Some(tag) = &parts.tag {
             answer.headers.push(("etag", quoted(&text(&self.value(tag)))));
         }
@@ -1116,6 +1145,7 @@ impl Frame {
                 | Slot::Record(_)
                 | Slot::Answered(_)
                 | Slot::Changes(_)
+                | Slot::Patch(_)
                 | Slot::Outcome(_)
                 | Slot::Found(_)
                 | Slot::Asked(_)
@@ -1127,6 +1157,7 @@ impl Frame {
                 Slot::Changes(changes) => changes[*position].clone().unwrap_or(Datum::Null),
                 Slot::Empty
                 | Slot::One(_)
+                | Slot::Patch(_)
                 | Slot::List(..)
                 | Slot::Outcome(_)
                 | Slot::Asked(_)
@@ -1196,6 +1227,7 @@ impl Frame {
                 None => true,
                 Some(header) => names_tag(header, &quoted(&text(&self.value(tag))), Weak::Different),
             },
+            Question::Prefers(preference) => self.facts.preference == Some(*preference),
             Question::All(list) => list.iter().all(|question| self.holds(question)),
             Question::Any(list) => list.iter().any(|question| self.holds(question)),
             Question::Not(inner) => !self.holds(inner),

@@ -28,6 +28,7 @@ use jiff::Timestamp;
 use plan::accounts::{CASE_ISSUER, KEYS_PATH, RESOURCE_PATH};
 use plan::api::{ApiPlan, Cors, Endpoint};
 use plan::procedure::Trigger;
+use plan::value::Preference;
 use plan::{Cache, Plan, Problem, RateLimitPolicy, question, system};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -358,6 +359,7 @@ impl Service {
             request_id: request_id(&parts.headers),
             parameters: Vec::new(),
             if_match: header(&parts.headers, "if-match"),
+            preference: header(&parts.headers, "prefer").and_then(|prefer| Preference::of(&prefer)),
         };
         let request_id = facts.request_id.clone();
         let (cors, routed) = self.routed(&parts);
@@ -601,7 +603,7 @@ impl Service {
         let Procedure { question: Some(question), keys, store, .. } = &**procedure else {
             return refused(Problem::NotFound.into());
         };
-        let facts = Facts { method: known.clone(), parameters, if_match: None, ..asking.clone() };
+        let facts = Facts { method: known.clone(), parameters, if_match: None, preference: None, ..asking.clone() };
         let surroundings = self.surroundings(store, keys, self.origins(found.value.cors));
         let mut no_body = Empty::<Bytes>::new();
         let answer = Run::new(&surroundings, headers, &mut no_body).question(question, facts).await?;
@@ -689,7 +691,13 @@ impl Route {
     /// What a preflight is told.
     fn preflight(&self) -> Vec<(&'static str, String)> {
         let methods = self.targets.iter().map(|(method, ..)| method).filter(|method| **method != Method::OPTIONS);
-        preflight(listed(methods), self.allow())
+        let accepted = self.targets.iter().find_map(|(_, target, _)| match target {
+            Target::Procedure(procedure) => procedure.program.accept_patch,
+            _ => None,
+        });
+        let mut headers = preflight(listed(methods), self.allow());
+        headers.extend(accepted.map(|accepted| ("accept-patch", accepted.to_owned())));
+        headers
     }
 }
 

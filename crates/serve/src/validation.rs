@@ -70,10 +70,14 @@ pub(crate) enum Spot {
 }
 
 impl Wrong {
-    fn field(name: &str, why: Why) -> Self {
+    pub fn field(name: &str, why: Why) -> Self {
         // RFC 6901: `~` and `/` inside a name are escaped.
-        let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
-        Self { place: Spot::Body(pointer), code: why.code, detail: why.detail }
+        Self::at(&format!("/{}", name.replace('~', "~0").replace('/', "~1")), why)
+    }
+
+    /// What stands at that place of the body.
+    pub fn at(pointer: &str, why: Why) -> Self {
+        Self { place: Spot::Body(pointer.to_owned()), code: why.code, detail: why.detail }
     }
 
     pub fn parameter(name: &str, why: Why) -> Self {
@@ -104,9 +108,14 @@ impl Check {
         Self { shape: shape.clone(), max_body_bytes }
     }
 
+    /// What the shape declares.
+    pub fn fields(&self) -> &[ShapeField] {
+        &self.shape.fields
+    }
+
     /// The record in the shape's order, or everything that is wrong.
     pub fn record(&self, body: &Json) -> Result<Vec<Datum>, Vec<Wrong>> {
-        self.fields(body, |field, given| {
+        self.each(body, |field, given| {
             let given = given.unwrap_or(&Json::Null);
             match &field.entries {
                 Some(known) => entries(field, known, given),
@@ -117,7 +126,7 @@ impl Check {
 
     /// The changes in the shape's order, `None` for a field that was not given, or everything that is wrong.
     pub fn changes(&self, body: &Json) -> Result<Vec<Option<Datum>>, Vec<Wrong>> {
-        self.fields(body, |field, given| {
+        self.each(body, |field, given| {
             let Some(given) = given else { return Ok(None) };
             value(field, given).map(Some).map_err(|why| vec![Wrong::field(field.name.as_str(), why)])
         })
@@ -162,7 +171,7 @@ impl Check {
         Err(wrong)
     }
 
-    fn fields<T>(
+    fn each<T>(
         &self,
         body: &Json,
         check: impl Fn(&ShapeField, Option<&Json>) -> Result<T, Vec<Wrong>>,
@@ -220,7 +229,7 @@ fn entries(field: &ShapeField, known: &Entries, given: &Json) -> Result<Datum, V
 }
 
 /// The value of a field. One that is null or empty holds its default, or null.
-fn value(field: &ShapeField, given: &Json) -> Result<Datum, Why> {
+pub(crate) fn value(field: &ShapeField, given: &Json) -> Result<Datum, Why> {
     let lengths = Lengths { min: field.min_length, max: field.max_length };
     if let (Some(format @ (FieldFormat::Password | FieldFormat::NewPassword)), Json::String(text)) =
         (field.format, given)
@@ -427,7 +436,7 @@ fn decimal(text: &str, scale: u8) -> Result<Datum, Why> {
 }
 
 /// The document with numbers as every reader understands them: those of JavaScript.
-fn with_doubles(given: &Json) -> Json {
+pub(crate) fn with_doubles(given: &Json) -> Json {
     match given {
         Json::Number(number) => {
             whole_number(given).map_or_else(|| number.as_f64().map_or(Json::Null, Json::from), Json::from)
@@ -439,7 +448,7 @@ fn with_doubles(given: &Json) -> Json {
 }
 
 /// No database keeps U+0000 in a document but those that keep it as a text.
-fn holds_nul(document: &Json) -> bool {
+pub(crate) fn holds_nul(document: &Json) -> bool {
     match document {
         Json::String(text) => text.contains('\0'),
         Json::Array(items) => items.iter().any(holds_nul),

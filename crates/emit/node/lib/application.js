@@ -37,6 +37,8 @@ export function createApplication({ database, metrics, openapi, origins, cookies
   const routes = new Map();
   // Path -> method -> what is asked there before anything is done.
   const questions = new Map();
+  // Path -> the media types of its changes.
+  const patchTypes = new Map();
   // Paths that pages of other origins may not read.
   const closed = new Set();
 
@@ -49,6 +51,11 @@ export function createApplication({ database, metrics, openapi, origins, cookies
     route(method, path, procedure) {
       if (!routes.has(path)) routes.set(path, new Map());
       routes.get(path).set(method, procedure);
+    },
+
+    /** As what the changes of a path may come. */
+    acceptsPatches(path, types) {
+      patchTypes.set(path, types);
     },
 
     /** What a route asks before it does anything: a procedure that changes nothing and is refused by the same problems. */
@@ -81,7 +88,7 @@ export function createApplication({ database, metrics, openapi, origins, cookies
 
     /** The listener for a server; the routes added so far are the ones it knows. */
     listener() {
-      const router = createRouter({ routes, operational, closed, origins, answerTimeout, pressure, metrics });
+      const router = createRouter({ routes, operational, closed, patchTypes, origins, answerTimeout, pressure, metrics });
       const listen = (incoming, outgoing) => {
         const request = new Request(incoming, outgoing, proxies);
         incoming.request = request;
@@ -153,7 +160,7 @@ function isWellFormed({ httpVersion, headers, rawHeaders }) {
   return hasHost && ['1.0', '1.1'].includes(httpVersion);
 }
 
-function createRouter({ routes, operational, closed, origins, answerTimeout, pressure, metrics }) {
+function createRouter({ routes, operational, closed, patchTypes, origins, answerTimeout, pressure, metrics }) {
   const router = express();
   router.disable('x-powered-by');
   router.enable('strict routing');
@@ -162,7 +169,7 @@ function createRouter({ routes, operational, closed, origins, answerTimeout, pre
     const procedures = routes.get(path);
     const isOperational = operational.has(path);
     const isClosed = isOperational || closed.has(path);
-    if (origins !== undefined && !isClosed) answerPreflights(procedures);
+    if (origins !== undefined && !isClosed) answerPreflights(procedures, patchTypes.get(path));
     const allow = allowedMethods(procedures);
     router.route(path.replace(/\{([^}]+)\}/g, ':"$1"')).all(async (incoming) => {
       const { request } = incoming;
@@ -180,9 +187,10 @@ function createRouter({ routes, operational, closed, origins, answerTimeout, pre
   return router;
 }
 
-function answerPreflights(procedures) {
+function answerPreflights(procedures, patchTypes) {
   const methods = allowedMethods(procedures);
-  procedures.set('OPTIONS', () => respond(204, undefined, preflight(methods, allowedMethods(procedures))));
+  const accepted = patchTypes && { 'Accept-Patch': patchTypes.join(', ') };
+  procedures.set('OPTIONS', () => respond(204, undefined, { ...preflight(methods, allowedMethods(procedures)), ...accepted }));
 }
 
 // `/orders/recent` is asked before `/orders/{id}`, whatever the order they were added in.

@@ -5,20 +5,23 @@ import { Problem } from './problem.js';
 
 export const BODY_LIMIT = 65_536;
 export const BODY_TIMEOUT = 10_000;
+export const JSON_PATCH = 'application/json-patch+json';
 
 /** The client went away before its body was complete: there is nobody to answer. */
 export class ClientGone extends Error {}
 
 /**
  * @param {import('./request.js').Request} request
- * @param {{ limit?: number, timeout?: number }} [bounds] bytes and milliseconds
+ * @param {{ limit?: number, timeout?: number, types?: string[] }} [bounds] bytes and milliseconds; `types` are the media types of changes
  * @returns {Promise<any>} see `parseJson`
  */
-export async function readJson(request, { limit = BODY_LIMIT, timeout = BODY_TIMEOUT } = {}) {
+export async function readJson(request, { limit = BODY_LIMIT, timeout = BODY_TIMEOUT, types } = {}) {
   const announced = request.header('transfer-encoding') === undefined ? Number(request.header('content-length') ?? 0) : undefined;
   if (announced === 0) throw new Problem('malformed_body');
   if (!/^(?:identity)?$/i.test(request.header('content-encoding') ?? '')) throw new Problem('unsupported_media_type', { coded: true });
-  if (!isJsonMediaType(request.header('content-type'))) throw new Problem('unsupported_media_type');
+  const mediaType = request.header('content-type');
+  const isTaken = isJsonMediaType(mediaType) && (!types || types.includes(JSON_PATCH) || !mediaType.toLowerCase().startsWith(JSON_PATCH));
+  if (!isTaken) throw new Problem('unsupported_media_type', { types });
   if (announced > limit) throw new Problem('body_too_large', { limit });
   request.body = await readBytes(request, limit, timeout);
   return parseJson(request.body);

@@ -1,8 +1,8 @@
 // Which pages of other origins a browser lets read the answers (the Fetch standard, 3.2). Credentials are allowed
 // where an API takes cookies, and to listed origins alone; keys and tokens are attached by hand.
 
-const ALLOWED_HEADERS = 'Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-API-Key, X-Request-Id';
-const EXPOSED_HEADERS = 'ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id';
+const ALLOWED_HEADERS = 'Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, X-API-Key, X-Request-Id';
+const EXPOSED_HEADERS = 'Accept-Patch, ETag, Idempotency-Replayed, Link, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id';
 // Seconds for which a browser need not ask again. Short, so that a change of the API is known soon.
 const MAX_AGE = '600';
 

@@ -148,6 +148,11 @@ const problems = {
     title: 'Wrong state',
     detail: () => 'the record is in a state in which this cannot be done',
   },
+  patch_failed: {
+    status: 409,
+    title: 'Patch failed',
+    detail: () => 'the record is not as the patch takes it to be; nothing has changed',
+  },
   link_expired: {
     status: 410,
     title: 'Link expired',
@@ -179,9 +184,12 @@ const problems = {
   unsupported_media_type: {
     status: 415,
     title: 'Unsupported media type',
-    detail: ({ coded }) => (coded ? 'send the body without `Content-Encoding`' : 'send the body as `application/json`'),
-    // RFC 9110, 15.5.16: says that it is the coding, and which one would do.
-    headers: ({ coded }) => (coded ? { 'Accept-Encoding': 'identity' } : {}),
+    detail: ({ coded, types }) => {
+      if (coded) return 'send the body without `Content-Encoding`';
+      return types ? `send the body as ${oneOf(types)}` : 'send the body as `application/json`';
+    },
+    // RFC 9110, 15.5.16: says that it is the coding, and which one would do. RFC 5789, 2.2: which media types would.
+    headers: ({ coded, types }) => (coded ? { 'Accept-Encoding': 'identity' } : types ? { 'Accept-Patch': types.join(', ') } : {}),
   },
   validation_failed: {
     status: 422,
@@ -237,6 +245,12 @@ const problems = {
     headers: () => ({ 'Retry-After': '1' }),
   },
 };
+
+/** Names in words: `a`, `b` or `c`. */
+function oneOf(names) {
+  const quoted = names.map((name) => `\`${name}\``);
+  return `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`;
+}
 
 /** What a bearer is asked for (RFC 6750, 3), and where it is said who issues the tokens that are taken (RFC 9728, 5.1). */
 function challenge(error, { scope, metadata }) {

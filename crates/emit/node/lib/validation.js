@@ -10,6 +10,7 @@ import { Decimal, decimalOf, parseDecimal } from './decimal.js';
 import { Problem } from './problem.js';
 
 export const ERROR_LIMIT = 100;
+const changeTypes = ['application/merge-patch+json', 'application/json'];
 export const isRepeated = { code: 'repeated', detail: 'must be given once' };
 export const isUnknownParameter = { code: 'unknown_parameter', detail: 'is not a known parameter' };
 /** RFC 5321 gives a path 256 octets with its brackets. */
@@ -127,7 +128,7 @@ export async function validate(request, shape, bounds) {
  * Parameters as for `validate`.
  */
 export async function validateChanges(request, shape, bounds) {
-  return checkChanges(await readJson(request, bounds), shape);
+  return checkChanges(await readJson(request, { ...bounds, types: changeTypes }), shape);
 }
 
 /** Checks parameters of the path as the fields of a shape; they are texts, and all of them are there. */
@@ -254,7 +255,7 @@ function membersOf(value) {
 }
 
 /** Checks the value of a field, then the form that it has beside its kind. */
-function checkFormed(given, field) {
+export function checkFormed(given, field) {
   const checked = checkField(given, field);
   if (!checked.code && checked.value !== null && field.isWeak?.(checked.value)) {
     return { code: 'weak', detail: 'must be a password that is not easily guessed' };
@@ -368,7 +369,7 @@ function isUuid(value) {
 }
 
 // No database keeps U+0000 in a document but those that keep it as a text.
-function holdsNul(document) {
+export function holdsNul(document) {
   if (typeof document === 'string') return document.includes('\0');
   if (typeof document !== 'object' || document === null) return false;
   return Object.entries(document).some(([name, value]) => name.includes('\0') || holdsNul(value));

@@ -9,6 +9,7 @@ use minijinja::{Value, context};
 use plan::accounts::{AccountPage, AccountTask};
 use plan::api::{Cors, RateLimitPolicy};
 use plan::procedure::{Item, LimitKey, RowsFormat, Scheme, Step};
+use plan::value::Preference;
 use plan::{Plan, Problem, accounts};
 use std::collections::BTreeSet;
 use vocab::PolicyName;
@@ -161,6 +162,7 @@ fn endpoint(plan: &Plan, outline: &Outline<'_>) -> Value {
         access => format!("{access}{limited}"),
         fields => outline.body.map(body_fields),
         changes => outline.body.is_some_and(|body| matches!(body, Body::Changes(_))),
+        operations => outline.patchable.is_some(),
         parameters => parameters(plan, outline),
         spared => outline.is_spared(),
         max_body_bytes => outline.endpoint.max_body_bytes,
@@ -199,6 +201,7 @@ fn answer_view(outline: &Outline<'_>, answer: &Success<'_>) -> Value {
             Content::Page(_, RowsFormat::Ndjson) => "ndjson",
             Content::Page(_, RowsFormat::Json) | Content::Nothing | Content::Record(_) => "json",
         },
+        preference => answer.preference.map(Preference::as_str),
         location => answer.location.map(|location| location.path.as_str()),
         fields => answer_fields(outline, answer),
     }

@@ -83,6 +83,9 @@ pub fn when(problem: Problem) -> &'static str {
             "There is less of something than was asked for; `errors` says of what. Ask for less, or leave it out."
         }
         Problem::WrongState => "The record is in a state in which this cannot be done. Read it, and decide anew.",
+        Problem::PatchFailed => {
+            "The record is not as an operation of the patch takes it to be; `errors` says which. Read it, and decide anew."
+        }
         Problem::LinkExpired => "The link of the mail was used, or is too old. Ask for another one.",
         Problem::RequestInProgress => {
             "The request with this `Idempotency-Key` is still being answered. Send it again after `Retry-After`."
@@ -152,6 +155,7 @@ fn headers(problem: Problem) -> Vec<&'static str> {
         | Problem::InUse
         | Problem::OutOfStock
         | Problem::WrongState
+        | Problem::PatchFailed
         | Problem::LinkExpired
         | Problem::PreconditionFailed
         | Problem::UnsupportedMediaType

@@ -39,6 +39,8 @@ pub fn view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
         endpoints => outlines.iter().map(endpoint).collect::<Vec<_>>(),
         policies,
         parameters,
+        preferring => outlines.iter().any(Outline::has_preferences),
+        patched => outlines.iter().any(|outline| outline.patchable.is_some()),
         shapes => shapes(outlines),
         answers => answers(outlines),
         problems,

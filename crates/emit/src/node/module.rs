@@ -9,6 +9,7 @@ use super::script::{Expression, Script, quoted, template_literal};
 use crate::error::EmitError;
 use crate::outline::{Body, Outline, body, bound_slots, flattened};
 use plan::accounts::{KEYS_PATH, RESOURCE_PATH};
+use plan::api::Cors;
 use plan::procedure::{Input, Item, Step};
 use plan::shape::Shape;
 use plan::{Cache, Plan, check};
@@ -49,6 +50,8 @@ pub enum Import {
     RespondPage,
     HashPassword,
     VerifyPassword,
+    ValidatePatch,
+    Prefers,
     Problem,
     Tried,
     Anonymous,
@@ -67,7 +70,7 @@ pub enum Import {
 }
 
 impl Import {
-    const ALL: [Self; 38] = [
+    const ALL: [Self; 40] = [
         Self::AuthorizeUser,
         Self::RandomToken,
         Self::RespondKeys,
@@ -91,6 +94,8 @@ impl Import {
         Self::RespondPage,
         Self::HashPassword,
         Self::VerifyPassword,
+        Self::ValidatePatch,
+        Self::Prefers,
         Self::Problem,
         Self::Tried,
         Self::Anonymous,
@@ -144,6 +149,8 @@ impl Import {
             Self::ValidateSelection => "validateSelection",
             Self::Validate => "validate",
             Self::ValidateChanges => "validateChanges",
+            Self::ValidatePatch => "validatePatch",
+            Self::Prefers => "prefers",
             Self::ValidateParameters => "validateParameters",
             Self::ValidateQuery => "validateQuery",
             Self::OutOfStock => "outOfStock",
@@ -166,6 +173,8 @@ impl Import {
             Self::NumberOrNull | Self::UuidOrNull | Self::Uuidv7 => "identifiers",
             Self::ReadPage | Self::ValidateListing => "listing",
             Self::RespondCsv | Self::RespondNdjson | Self::RespondPage => "page",
+            Self::ValidatePatch => "patch",
+            Self::Prefers => "preference",
             Self::Problem => "problem",
             Self::Anonymous => "request",
             Self::Respond => "response",
@@ -325,6 +334,11 @@ impl<'a> Module<'a> {
         routes.append(&kept);
         routes.append(&text);
         routes.close("});");
+        let types = outline.media_types();
+        if kind == "route" && self.plan.api.cors == Cors::On && types.len() > 1 {
+            let types: Vec<String> = types.into_iter().map(quoted).collect();
+            routes.line(&format!("application.acceptsPatches({path}, [{}]);", types.join(", ")));
+        }
         Ok(())
     }
 

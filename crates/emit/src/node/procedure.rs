@@ -15,8 +15,8 @@ use manifest::point::Given;
 use manifest::reference::Reference;
 use plan::accounts::NOWHERE;
 use plan::procedure::{
-    Each, Generated, Input, Item, LimitKey, Location, Outcome, Procedure, Response, ResponseField, Roles, RowsFormat,
-    Scheme, Step, Writes, always_exits,
+    Each, Generated, Input, Item, LimitKey, Location, Outcome, Patchable, Procedure, Response, ResponseField, Roles,
+    RowsFormat, Scheme, Step, Writes, always_exits,
 };
 use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, Query, Write};
 use plan::shape::Shape;
@@ -234,6 +234,15 @@ impl<'a> Writer<'_, 'a> {
             Step::Validate(Input::Changes(shape)) => {
                 let call = self.validation(Body::Changes(shape));
                 self.bind(script, slot, &call);
+            }
+            Step::Validate(Input::Patch(patchable)) => {
+                let call = self.patch_validation(patchable);
+                self.bind(script, slot, &call);
+            }
+            Step::Patched { patch, row } => {
+                let callee = format!("{}.changesOf", self.local(patch));
+                let row = Expression::text(self.local(row));
+                self.bind(script, slot, &Expression::call(callee, [row]));
             }
             Step::Validate(Input::Listing(holes)) => {
                 let call = self.listing_validation(holes)?;
@@ -530,6 +539,18 @@ impl<'a> Writer<'_, 'a> {
             arguments.push(Expression::Object(vec![("limit".to_owned(), limit)]));
         }
         self.awaited(callee, arguments)
+    }
+
+    /// A patch may look at more than it changes.
+    fn patch_validation(&mut self, patchable: &Patchable) -> Expression {
+        self.module.imports.insert(Import::ValidatePatch);
+        let kept = patchable.kept.iter().map(|field| Expression::text(quoted(field.as_str()))).collect();
+        let mut options = vec![("kept".to_owned(), Expression::Array(kept))];
+        if self.max_body_bytes != DEFAULT_BODY_LIMIT {
+            options.push(("limit".to_owned(), Expression::text(grouped(self.max_body_bytes))));
+        }
+        let shape = Expression::text(self.constant(&patchable.shape));
+        self.awaited("validatePatch", vec![Expression::text("request"), shape, Expression::Object(options)])
     }
 
     /// A call whose result is waited for.

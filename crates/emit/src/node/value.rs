@@ -128,6 +128,11 @@ impl Writer<'_, '_> {
                 let arguments = [Expression::text("request"), self.value(value)?];
                 Ok((Expression::call("isCurrent", arguments), Binding::Unary))
             }
+            Condition::Prefers(preference) => {
+                self.module.imports.insert(Import::Prefers);
+                let arguments = [Expression::text("request"), Expression::text(quoted(preference.as_str()))];
+                Ok((Expression::call("prefers", arguments), Binding::Unary))
+            }
             Condition::All(list) => self.joined("&&", list, Binding::And, "true"),
             Condition::Any(list) => self.joined("||", list, Binding::Or, "false"),
             Condition::Not(inner) => match inner.as_ref() {

@@ -4,11 +4,12 @@ use super::parameters::parameters;
 use super::problems::{answer_headers, problem_example, problem_response};
 use super::{JSON, NOT_MODIFIED};
 use crate::node::names::{camel_case, pascal_case};
-use crate::outline::{Content, Outline, Repeatable, Success, Tagged};
+use crate::outline::{Body, Content, Outline, Repeatable, Success, Tagged};
 use crate::render::capitalised;
 use plan::api::DocumentationFormat;
-use plan::procedure::{RowsFormat, Scheme};
+use plan::procedure::{JSON_PATCH, MAX_OPERATIONS, MERGE_PATCH, RowsFormat, Scheme};
 use plan::query::Total;
+use plan::value::Preference;
 use plan::{Cache, Plan, Problem};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -90,10 +91,17 @@ impl Writer {
         if let Some(body) = outline.body {
             let schema = self.body_schema(body);
             let schema = self.component(&body.name(), schema);
-            operation["requestBody"] = json!({
-                "required": true,
-                "content": {JSON: {"schema": schema, "example": outline.endpoint.example}},
-            });
+            let whole = json!({"schema": schema, "example": outline.endpoint.example});
+            let mut content = json!({JSON: whole});
+            if let Body::Changes(_) = body {
+                content[MERGE_PATCH] = whole;
+            }
+            if let Some(patchable) = outline.patchable {
+                let schema = self.patch_schema(patchable);
+                let schema = self.component(&format!("{}Patch", patchable.shape.name), schema);
+                content[JSON_PATCH] = json!({"schema": schema, "example": operations(&outline.endpoint.example)});
+            }
+            operation["requestBody"] = json!({"required": true, "content": content});
         }
         operation["responses"] = self.responses(plan, outline);
         operation
@@ -117,7 +125,9 @@ impl Writer {
             let kinds = outline.problems.iter().filter(|problem| problem.status() == status);
             let kinds: Vec<(Problem, Value)> =
                 kinds.map(|problem| (*problem, problem_example(plan, outline, *problem))).collect();
-            let response = self.problem(&kinds, outline.limit.is_some());
+            let names_types = status == Problem::UnsupportedMediaType.status() && outline.media_types().len() > 1;
+            let more: &[&str] = if names_types { &["Accept-Patch"] } else { &[] };
+            let response = self.problem(&kinds, outline.limit.is_some(), more);
             responses.insert(status.to_string(), response);
         }
         Value::Object(responses)
@@ -128,6 +138,7 @@ impl Writer {
         let mut own: Vec<&str> = Vec::new();
         own.extend(answers.iter().any(|answer| answer.tagged == Tagged::Yes).then_some("ETag"));
         own.extend(answers.iter().any(|answer| answer.location.is_some()).then_some("Location"));
+        own.extend(answers.iter().any(|answer| answer.preference.is_some()).then_some("Preference-Applied"));
         own.extend(outline.cookie.map(|_| "Set-Cookie"));
         own.extend(answers.iter().any(|answer| matches!(answer.content, Content::Page(..))).then_some("Link"));
         own.extend((outline.endpoint.cache != Cache::NoStore && status == 200).then_some("Cache-Control"));
@@ -138,6 +149,8 @@ impl Writer {
         let schema = match schemas.len() {
             0 => return json!({"description": status_text(status), "headers": headers}),
             1 => schemas.remove(0),
+            // Who prefers little is answered with a part of the record.
+            _ if answers.iter().any(|answer| answer.preference.is_some()) => json!({"anyOf": schemas}),
             _ => json!({"oneOf": schemas}),
         };
         let example = answers.iter().find_map(|answer| outline.sample_content(&answer.content));
@@ -158,6 +171,13 @@ impl Writer {
         let record = format!("{}Record", pascal_case(outline.endpoint.entity.as_str()));
         match (&answer.content, answer.tagged) {
             (Content::Nothing, _) => None,
+            (Content::Record(body), Tagged::Yes) if answer.preference == Some(Preference::Minimal) => {
+                let name = format!("{}Key", pascal_case(outline.endpoint.entity.as_str()));
+                Some(self.component(&name, self.answer_schema(outline, body)))
+            }
+            (Content::Record(body), Tagged::No) if answer.preference.is_some() => {
+                Some(self.component(&record, self.answer_schema(outline, body)))
+            }
             (Content::Record(body), Tagged::No) => {
                 let name = format!("{}Answer", pascal_case(outline.endpoint.procedure.name.as_str()));
                 Some(self.component(&name, self.answer_schema(outline, body)))
@@ -219,8 +239,8 @@ impl Writer {
 
     /// Answers of limited routes are shared components; they all carry the limit's headers. Another answer of the same name, such
     /// as one with another limit of bytes, gets a number.
-    pub fn problem(&mut self, kinds: &[(Problem, Value)], limited: bool) -> Value {
-        let response = problem_response(kinds, limited);
+    pub fn problem(&mut self, kinds: &[(Problem, Value)], limited: bool, more: &[&str]) -> Value {
+        let response = problem_response(kinds, limited, more);
         if !limited {
             return response;
         }
@@ -235,6 +255,12 @@ impl Writer {
     pub(super) fn component(&mut self, name: &str, schema: Value) -> Value {
         json!({"$ref": format!("#/components/schemas/{}", self.schemas.keep(name, schema))})
     }
+}
+
+/// The changes of a body as operations.
+fn operations(changes: &Value) -> Value {
+    let operation = |(name, value)| json!({"op": "replace", "path": format!("/{name}"), "value": value});
+    changes.as_object().into_iter().flatten().take(MAX_OPERATIONS).map(operation).collect()
 }
 
 /// Who may call, how often, how much, and what it tells others.

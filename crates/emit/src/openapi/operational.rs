@@ -14,7 +14,11 @@ pub fn operational_paths(paths: &mut Map<String, Value>, writer: &mut Writer) {
         for problem in [Problem::MalformedRequest].iter().chain(problems) {
             responses.insert(
                 problem.status().to_string(),
-                writer.problem(&[(*problem, plain_example(*problem, problem.detail().unwrap_or_default()))], false),
+                writer.problem(
+                    &[(*problem, plain_example(*problem, problem.detail().unwrap_or_default()))],
+                    false,
+                    &[],
+                ),
             );
         }
         let operation = json!({

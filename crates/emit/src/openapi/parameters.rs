@@ -6,8 +6,9 @@ use crate::outline::{Guard, Listing, Outline, Repeatable};
 use plan::Plan;
 use plan::query::{MAX_FILTER_LENGTH, Total};
 use plan::shape::Presence;
-use plan::value::Comparison;
+use plan::value::{Comparison, Preference};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use vocab::{ColumnName, FieldType};
 
 /// One parameter of an operation, for the document and for people.
@@ -97,6 +98,15 @@ pub fn operation_parameters(plan: &Plan, outline: &Outline<'_>) -> Vec<Parameter
             found.push(header("If-Match", description));
         }
         Guard::None => {}
+    }
+    if outline.has_preferences() {
+        let preferences: BTreeSet<&str> =
+            outline.answers.iter().filter_map(|answer| answer.preference).map(Preference::as_str).collect();
+        let preferences: Vec<String> = preferences.into_iter().map(|preference| format!("`{preference}`")).collect();
+        found.push(Parameter {
+            word: "text".to_owned(),
+            ..header("Prefer", &format!("How it is answered: {}. Others are ignored.", preferences.join(" or ")))
+        });
     }
     match outline.repeatable {
         Repeatable::WithKey => found.push(Parameter {

@@ -41,6 +41,14 @@ pub fn headers(plans: &[&Plan]) -> Value {
             "required": true,
             "schema": {"type": "string"},
         },
+        "Preference-Applied": {
+            "description": "The preference of `Prefer` that the answer meets, where it meets one.",
+            "schema": {"type": "string"},
+        },
+        "Accept-Patch": {
+            "description": "The media types of changes that are taken, where it is for that.",
+            "schema": {"type": "string"},
+        },
         "ETag": {
             "description": "The version of what is answered, in quotes.",
             "required": true,
@@ -100,7 +108,8 @@ pub fn problem_schema() -> Value {
                             "type": "string",
                             "enum": [
                                 "required", "type", "too_long", "too_short", "format", "invalid_character", "unknown_field",
-                                "range", "unknown_parameter", "repeated", "unknown_reference", "inconsistent",
+                                "range", "unknown_parameter", "repeated", "unknown_reference", "inconsistent", "read_only", "missing",
+                                "test_failed", "weak", "out_of_stock",
                             ],
                         },
                         "detail": text("What the field must be."),
@@ -111,12 +120,13 @@ pub fn problem_schema() -> Value {
     })
 }
 
-pub fn problem_response(kinds: &[(Problem, Value)], limited: bool) -> Value {
+/// `more` are headers of this endpoint's own.
+pub fn problem_response(kinds: &[(Problem, Value)], limited: bool, more: &[&str]) -> Value {
     let titles: Vec<&str> = kinds.iter().map(|(kind, _)| kind.title()).collect();
     let examples: Map<String, Value> =
         kinds.iter().map(|(kind, example)| (kind.name().to_owned(), json!({"value": example}))).collect();
     let content = json!({"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples});
-    let retry = match kinds[0].0.status() {
+    let own = match kinds[0].0.status() {
         401 | 403
             if kinds.iter().all(|(kind, _)| {
                 !matches!(
@@ -128,9 +138,9 @@ pub fn problem_response(kinds: &[(Problem, Value)], limited: bool) -> Value {
             &["WWW-Authenticate"][..]
         }
         429 | 503 => &["Retry-After"][..],
-        _ => &[],
+        _ => more,
     };
-    let mut headers = answer_headers(limited, retry);
+    let mut headers = answer_headers(limited, own);
     if kinds.iter().any(|(kind, _)| *kind == Problem::RequestInProgress) {
         headers["Retry-After"] = json!({
             "description": "Seconds until the request may be sent again, where one with its key is being answered.",
@@ -148,6 +158,16 @@ pub fn problem_response(kinds: &[(Problem, Value)], limited: bool) -> Value {
 pub fn problem_example(plan: &Plan, outline: &Outline<'_>, problem: Problem) -> Value {
     let detail = match problem {
         Problem::MethodNotAllowed => format!("this path answers {}", outline.method),
+        Problem::UnsupportedMediaType => {
+            let types = outline.media_types();
+            match types.split_last() {
+                Some((last, others)) if !others.is_empty() => {
+                    let others: Vec<String> = others.iter().map(|name| format!("`{name}`")).collect();
+                    format!("send the body as {} or `{last}`", others.join(", "))
+                }
+                Some(_) | None => problem.detail().unwrap_or_default().to_owned(),
+            }
+        }
         Problem::BodyTooLarge => format!("the body may have at most {} bytes", outline.endpoint.max_body_bytes),
         Problem::ValidationFailed => "1 field is wrong".to_owned(),
         Problem::InsufficientScope => match (outline.endpoint.scope(), outline.endpoint.grant()) {
@@ -188,9 +208,9 @@ pub fn problem_example(plan: &Plan, outline: &Outline<'_>, problem: Problem) -> 
         | Problem::InUse
         | Problem::OutOfStock
         | Problem::WrongState
+        | Problem::PatchFailed
         | Problem::LinkExpired
         | Problem::PreconditionFailed
-        | Problem::UnsupportedMediaType
         | Problem::InternalError
         | Problem::ServiceRefused
         | Problem::Unavailable

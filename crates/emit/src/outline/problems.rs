@@ -84,7 +84,8 @@ fn problems_of_step(plan: &Plan, items: &[&Item], changes: bool, step: &Step) ->
         Step::HashPassword(_) | Step::VerifyPassword { .. } => vec![Problem::Overloaded],
         Step::Claim => vec![Problem::MalformedIdempotencyKey, Problem::RequestInProgress],
         Step::Recall(_) => vec![Problem::IdempotencyKeyReused, Problem::Unavailable],
-        Step::Validate(Input::Body(_) | Input::Changes(_)) => vec![
+        Step::Patched { .. } => vec![Problem::PatchFailed],
+        Step::Validate(Input::Body(_) | Input::Changes(_) | Input::Patch(_)) => vec![
             Problem::MalformedBody,
             Problem::RequestTimeout,
             Problem::BodyTooLarge,

@@ -4,7 +4,7 @@ use super::{flattened, table_of};
 use manifest::point::Given;
 use plan::Plan;
 use plan::database::Nullability;
-use plan::procedure::{CALLER, Each, Input, Item, MAY, Scheme, Step};
+use plan::procedure::{CALLER, Each, Input, Item, MAY, Patchable, Scheme, Step};
 use plan::query::{Cardinality, Output, Query, Write};
 use plan::service::field_type;
 use plan::shape::{Entries, Presence, Shape, ShapeField};
@@ -46,6 +46,10 @@ pub struct HeldField {
 impl Slots {
     pub fn of(plan: &Plan, body: &[Item]) -> Self {
         let held = flattened(body).into_iter().flat_map(|item| match item {
+            Item::Let(slot, Step::Patched { patch, .. }) => {
+                let patched = patchable(body, patch).map_or_else(Vec::new, |patched| changes_of(&patched.shape));
+                vec![(slot.clone(), Held::Changes(patched))]
+            }
             Item::Let(slot, step) => vec![(slot.clone(), held(plan, step))],
             Item::Each(each) => {
                 let entry = entries(body, each).map_or_else(Vec::new, |entries| fields_of(&entries.shape));
@@ -142,14 +146,7 @@ fn held(plan: &Plan, step: &Step) -> Held {
             };
             Held::Record(MAY.iter().map(field).collect())
         }
-        Step::Validate(Input::Changes(shape)) => {
-            let field = |declared: &ShapeField| HeldField {
-                name: declared.name.clone(),
-                nullability: Nullability::Nullable,
-                field_type: Some(declared.field_type.clone()),
-            };
-            Held::Changes(shape.fields.iter().map(field).collect())
-        }
+        Step::Validate(Input::Changes(shape)) => Held::Changes(changes_of(shape)),
         Step::Read { query, cardinality: Cardinality::One, .. } => Held::Record(row(plan, query)),
         Step::Read { cardinality: Cardinality::Many, filled_by: None, .. } => Held::Rows,
         Step::Read { cardinality: Cardinality::Many, filled_by: Some(_), .. } => Held::Page,
@@ -177,7 +174,8 @@ fn held(plan: &Plan, step: &Step) -> Held {
         | Step::SetSession(_)
         | Step::Ping
         | Step::Recall(_)
-        | Step::Validate(Input::Listing(_) | Input::Selection(_))
+        | Step::Validate(Input::Patch(_) | Input::Listing(_) | Input::Selection(_))
+        | Step::Patched { .. }
         | Step::Generate(_)
         | Step::Evaluate(_)
         | Step::Digest(_)
@@ -200,6 +198,23 @@ fn fields_of(shape: &Shape) -> Vec<HeldField> {
         },
     };
     shape.fields.iter().map(field).collect()
+}
+
+fn changes_of(shape: &Shape) -> Vec<HeldField> {
+    let field = |declared: &ShapeField| HeldField {
+        name: declared.name.clone(),
+        nullability: Nullability::Nullable,
+        field_type: Some(declared.field_type.clone()),
+    };
+    shape.fields.iter().map(field).collect()
+}
+
+/// What the body in the slot patches.
+fn patchable<'a>(body: &'a [Item], patch: &SlotName) -> Option<&'a Patchable> {
+    body.iter().find_map(|item| match item {
+        Item::Let(slot, Step::Validate(Input::Patch(patchable))) if slot == patch => Some(patchable),
+        _ => None,
+    })
 }
 
 /// What the list holds that is gone through.

@@ -88,6 +88,7 @@ fn slots_of_step(step: &Step) -> Vec<SlotName> {
     match step {
         Step::Read { filled_by, .. } => filled_by.iter().cloned().collect(),
         Step::Recall(claim) => vec![claim.clone()],
+        Step::Patched { patch, row } => vec![patch.clone(), row.clone()],
         Step::Emit { id, .. } => id.iter().cloned().collect(),
         Step::Write(Write::Update { set, .. }) => set
             .iter()
@@ -133,6 +134,7 @@ fn values_of_step<'a>(step: &'a Step, values: &mut Vec<&'a Value>) {
         | Step::SameOrigin
         | Step::SetSession(None)
         | Step::Recall(_)
+        | Step::Patched { .. }
         | Step::Validate(_)
         | Step::Ping
         | Step::Generate(_)
@@ -156,6 +158,7 @@ fn values_of_condition<'a>(condition: &'a Condition, values: &mut Vec<&'a Value>
     match condition {
         Condition::Compare(left, _, right) => values.extend([left, right]),
         Condition::Present(value) | Condition::Current(value) => values.push(value),
+        Condition::Prefers(_) => {}
         Condition::All(list) | Condition::Any(list) => {
             list.iter().for_each(|condition| values_of_condition(condition, values));
         }

@@ -417,6 +417,7 @@ fn the_endpoints_of_records() {
                   { ETag: etag(fresh.row_version) },
                 );
               });
+              application.acceptsPatches('/api/products/{id}', ['application/merge-patch+json', 'application/json']);
 
               // DELETE /api/products/{id}: deletes one product. Emits `product_deleted`.
               application.route('DELETE', '/api/products/{id}', async (request) => {

@@ -28,7 +28,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         tag: None,
         location: None,
     };
-    body.push(given.stored(&event, answer));
+    body.push(given.stored(&event, answer, None));
     Behaved {
         summary: format!("stores {}", given.a_thing()),
         body,

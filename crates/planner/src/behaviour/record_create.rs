@@ -1,4 +1,4 @@
-//! A new record: stored, told of, and answered whole with its path and its first version.
+//! A new record: stored, told of, and answered whole with its path and its first version, or by its key alone where the caller prefers little.
 
 use super::{Behaved, Given};
 use plan::procedure::{Location, Response};
@@ -8,14 +8,16 @@ use vocab::Datum;
 pub fn lower(given: &Given<'_>) -> Behaved {
     let event = given.own_event("created");
     let mut body = given.opening();
-    let key = given.record_key().column;
-    let answer = Response::Answer {
+    let key = given.record_key();
+    let whole = given.answer(|name| given.new_value(name.as_str()));
+    let of_key = whole.iter().filter(|field| field.name == key.field()).cloned().collect();
+    let answer = |body| Response::Answer {
         status: 201,
-        body: given.answer(|name| given.new_value(name.as_str())),
+        body,
         tag: Some(Value::Literal(Datum::Integer(1))),
-        location: Some(Location { path: format!("{}/", given.path), key: given.new_value(key.as_str()) }),
+        location: Some(Location { path: format!("{}/", given.path), key: given.new_value(key.column.as_str()) }),
     };
-    body.push(given.stored(&event, answer));
+    body.push(given.stored(&event, answer(whole), Some(answer(of_key))));
     Behaved {
         summary: format!("creates {}", given.a_thing()),
         body,

@@ -1,9 +1,9 @@
 //! The end of a record.
 
-use super::{Behaved, Given, field_name, is_not_sent, slot};
+use super::{Behaved, Given, answered_where, field_name, is_not_sent, slot};
 use plan::procedure::{Item, Response, Step};
 use plan::query::Write;
-use plan::value::Value;
+use plan::value::{Preference, Value};
 use vocab::FieldType;
 
 pub fn lower(given: &Given<'_>) -> Behaved {
@@ -16,6 +16,9 @@ pub fn lower(given: &Given<'_>) -> Behaved {
     deletion.extend(given.puts_back(is_not_sent("row")));
     deletion.push(Item::Do(Step::Write(Write::Delete { table: table.name.clone(), filter: given.has_key() })));
     deletion.push(Item::Do(Step::Emit { id: None, event: event.clone(), payload }));
+    let whole = given.answer(|name| Value::Field(slot("row"), name.clone()));
+    let representation = Response::Answer { status: 200, body: whole, tag: None, location: None };
+    deletion.extend(answered_where(Preference::Representation, representation));
     let mut body = given.write_guards();
     body.push(given.once(deletion, Response::Answer { status: 204, body: Vec::new(), tag: None, location: None }));
     let fields = vec![(key.field(), key.field_type), (field_name("deleted_at"), FieldType::Timestamp)];

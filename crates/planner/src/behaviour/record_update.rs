@@ -6,5 +6,5 @@ use plan::query::Assigned;
 
 pub fn lower(given: &Given<'_>) -> Behaved {
     let assigned = |name: &vocab::FieldName| Assigned::IfGiven(slot("input"), name.clone());
-    given.change(Input::Changes(given.shape()), assigned, format!("changes one {}", given.thing()))
+    given.change(Input::Patch(given.patchable()), assigned, format!("changes one {}", given.thing()))
 }

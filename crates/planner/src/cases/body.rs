@@ -5,7 +5,7 @@ use crate::entity::held;
 use plan::Table;
 use plan::api::Endpoint;
 use plan::http_case::{DAY, NEXT_DAY, UNIQUE, UNIQUE_LENGTH};
-use plan::procedure::{Input, Item, Step};
+use plan::procedure::{Item, Step};
 use plan::query::{OnConflict, Write};
 use plan::shape::{Shape, ShapeField};
 use serde_json::{Value as Json, json};
@@ -154,7 +154,7 @@ fn unique_of<'a>(endpoint: &'a Endpoint, tables: &[Table], table: &TableName) ->
 /// What the body of the endpoint is checked against.
 pub fn shape_of(endpoint: &Endpoint) -> Option<&Shape> {
     endpoint.procedure.body.iter().find_map(|item| match item {
-        Item::Let(_, Step::Validate(Input::Body(shape) | Input::Changes(shape))) => Some(shape),
+        Item::Let(_, Step::Validate(input)) => input.shape_of_body(),
         _ => None,
     })
 }

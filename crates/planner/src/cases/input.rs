@@ -3,7 +3,7 @@
 use super::{Asker, entry, final_response};
 use plan::Problem;
 use plan::http_case::{ANY, CaseRequest, HttpCase};
-use plan::procedure::Response;
+use plan::procedure::{JSON_PATCH, MAX_OPERATIONS, Patchable, Response};
 use plan::query::{Choice, Holes, Total};
 use plan::shape::{Presence, Shape, ShapeField};
 use serde_json::{Value as Json, json};
@@ -37,6 +37,30 @@ impl Asker<'_> {
             let emptied = self.request().with_body(&json!({ (name): null }));
             cases.push(self.invalid(&format!("does not empty `{name}`"), emptied, vec![entry(name, "required")]));
         }
+        cases
+    }
+
+    /// What a body of operations comes to (RFC 6902).
+    pub fn operations(&self, Patchable { shape, .. }: &Patchable) -> Vec<HttpCase> {
+        let with = |operations: &Json| {
+            let mut request = self.request().with_body(operations);
+            request.headers.insert("content-type".to_owned(), JSON_PATCH.to_owned());
+            request
+        };
+        let mut cases = Vec::new();
+        if let Some(right) = self.right.as_object().filter(|_| self.can_be_right()) {
+            let replaced = |(name, value)| json!({"op": "replace", "path": format!("/{name}"), "value": value});
+            let operations = right.iter().take(MAX_OPERATIONS).map(replaced).collect();
+            cases.push(self.case("applies operations", with(&operations), 200));
+        }
+        if let Some(field) = shape.fields.first().filter(|_| self.can_be_right()) {
+            let test = json!([{"op": "test", "path": format!("/{}", field.name), "value": {"no": "such value"}}]);
+            let shows = "does nothing where the record is not as the operations test it";
+            cases.push(self.problem_of_record(shows, with(&test), Problem::PatchFailed));
+        }
+        let elsewhere = json!([{"op": "remove", "path": "/no_such_field"}]);
+        let wrong = json!({"pointer": "/0/path", "code": "unknown_field", "detail": ANY});
+        cases.push(self.invalid("refuses an operation on no field", with(&elsewhere), vec![wrong]));
         cases
     }
 

@@ -56,7 +56,8 @@ files!(behaviours: crate::harness::Sample::Behaviours, [
     caching, files, forms, health, nesting, subscriptions, tables,
 ]);
 files!(products: crate::harness::Sample::Products, [
-    articles, changes, codings, cors, creation, deletion, fields, filters, lists, reading, repetitions, replacement,
+    articles, changes, codings, cors, creation, deletion, fields, filters, lists, patches, preferences, reading, repetitions,
+    replacement,
 ]);
 files!(accounts: crate::harness::Sample::Accounts, [accounts, newsletter]);
 files!(of_users: crate::harness::Sample::Notes, [owners, permissions]);

@@ -2,7 +2,7 @@
 
 use super::super::{Behaved, Given, field_name, shape_field, slot};
 use super::{caller, is, one, refused};
-use plan::procedure::{Input, Item, Outcome, Response, ResponseField, Step, Writes};
+use plan::procedure::{Input, Item, Outcome, Patchable, Response, ResponseField, Step, Writes};
 use plan::query::{Assigned, RowLock, Write};
 use plan::shape::{Presence, Shape};
 use plan::value::Condition;
@@ -46,6 +46,8 @@ pub fn change(given: &Given<'_>) -> Behaved {
     let own = vec![is("id", caller("user_id"))];
     let version = Value::Field(slot("row"), field_name("row_version"));
     let representation = given.representation();
+    let is_kept = |name: &FieldName| !shape.fields.iter().any(|field| field.name == *name);
+    let kept = representation.iter().map(|(name, _)| name.clone()).filter(is_kept).collect();
     let payload = representation.iter().map(|(name, _)| (name.clone(), Value::Field(slot("fresh"), name.clone())));
     let mut changes = found(given, "row", RowLock::ForUpdate);
     changes.extend([
@@ -54,13 +56,14 @@ pub fn change(given: &Given<'_>) -> Behaved {
             slot("current"),
             vec![(Outcome::Yes, Vec::new()), (Outcome::No, vec![refused(Problem::PreconditionFailed, Writes::Undo)])],
         ),
+        Item::Let(slot("input"), Step::Patched { patch: slot("patch"), row: slot("row") }),
         Item::Do(Step::Write(Write::Update { table: table.name.clone(), set, filter: own })),
     ]);
     changes.extend(found(given, "fresh", RowLock::None));
     changes.push(Item::Do(Step::Emit { id: None, event: event.clone(), payload: payload.collect() }));
     changes.push(Item::Exit(answer(given, "fresh"), Writes::Keep));
     let mut items = given.guards();
-    items.push(Item::Let(slot("input"), Step::Validate(Input::Changes(shape))));
+    items.push(Item::Let(slot("patch"), Step::Validate(Input::Patch(Patchable { shape, kept }))));
     items.push(Item::Transaction(changes));
     let example = fields.iter().map(|field| (field.name.to_string(), field.example_value().to_json())).collect();
     Behaved {

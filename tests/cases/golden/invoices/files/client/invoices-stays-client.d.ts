@@ -44,6 +44,12 @@ export interface InvoiceRecord {
   updated_at: string;
 }
 
+/** What names a record. */
+export interface InvoiceKey {
+  /** Names the record; sorts by time. UUID. */
+  id: string;
+}
+
 /** What is sent. */
 export interface Invoice {
   /** Its number. Text, one line, at most 100 characters. */
@@ -454,6 +460,12 @@ export interface ListStaysQuery {
   filter?: string;
 }
 
+/** An operation on a record, RFC 6902: they are done one after the other, all of them or none. */
+export type PatchOperation =
+  | { op: 'add' | 'replace' | 'test'; path: string; value: unknown }
+  | { op: 'remove'; path: string }
+  | { op: 'copy' | 'move'; from: string; path: string };
+
 /** A page of a list. */
 export interface PageOf<Item> {
   items: Item[];
@@ -499,6 +511,7 @@ export type Problem =
   | ProblemOf<'method-not-allowed', 405>
   | ProblemOf<'request-timeout', 408>
   | ProblemOf<'conflict', 409>
+  | ProblemOf<'patch-failed', 409>
   | ProblemOf<'request-in-progress', 409>
   | ProblemOf<'precondition-failed', 412>
   | ProblemOf<'body-too-large', 413>
@@ -565,6 +578,7 @@ export class InvoicesStaysClient {
    *
    * @throws {ApiError} malformed-request, malformed-body, malformed-idempotency-key, request-timeout, conflict, request-in-progress, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
    */
+  createInvoice(body: Invoice, options: WriteOptions & { prefer: 'minimal' }): Promise<Answer<201, InvoiceKey>>;
   createInvoice(body: Invoice, options?: WriteOptions): Promise<Answer<201, InvoiceRecord>>;
 
   /**
@@ -591,20 +605,23 @@ export class InvoicesStaysClient {
    *
    * @throws {ApiError} malformed-request, malformed-body, malformed-idempotency-key, not-found, request-timeout, conflict, request-in-progress, precondition-failed, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
    */
+  replaceInvoice(id: string, body: Invoice, options: ChangeOptions & WriteOptions & { prefer: 'minimal' }): Promise<Answer<204, undefined>>;
   replaceInvoice(id: string, body: Invoice, options?: ChangeOptions & WriteOptions): Promise<Answer<200, InvoiceRecord>>;
 
   /**
    * Changes one invoice: `PATCH /api/invoices/{id}`.
    *
-   * @throws {ApiError} malformed-request, malformed-body, malformed-idempotency-key, not-found, request-timeout, conflict, request-in-progress, precondition-failed, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
+   * @throws {ApiError} malformed-request, malformed-body, malformed-idempotency-key, not-found, request-timeout, conflict, patch-failed, request-in-progress, precondition-failed, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
    */
-  updateInvoice(id: string, changes: InvoiceChanges, options?: ChangeOptions & WriteOptions): Promise<Answer<200, InvoiceRecord>>;
+  updateInvoice(id: string, changes: InvoiceChanges | PatchOperation[], options: ChangeOptions & WriteOptions & { prefer: 'minimal' }): Promise<Answer<204, undefined>>;
+  updateInvoice(id: string, changes: InvoiceChanges | PatchOperation[], options?: ChangeOptions & WriteOptions): Promise<Answer<200, InvoiceRecord>>;
 
   /**
    * Creates a stay: `POST /api/stays`.
    *
    * @throws {ApiError} malformed-request, malformed-body, malformed-idempotency-key, request-timeout, request-in-progress, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
    */
+  createStay(body: Stay, options: WriteOptions & { prefer: 'minimal' }): Promise<Answer<201, InvoiceKey>>;
   createStay(body: Stay, options?: WriteOptions): Promise<Answer<201, StayRecord>>;
 
   /**

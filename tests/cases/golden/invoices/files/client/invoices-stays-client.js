@@ -91,8 +91,10 @@ export class InvoicesStaysClient {
   async #send(method, path, { body, query }, options = {}) {
     const headers = new Headers(options.headers);
     const set = (name, value) => value !== undefined && headers.set(name, value);
-    if (body !== undefined) set('Content-Type', 'application/json');
+    const isPatch = method === 'PATCH' && Array.isArray(body);
+    if (body !== undefined) set('Content-Type', isPatch ? 'application/json-patch+json' : 'application/json');
     set('Idempotency-Key', options.idempotencyKey);
+    set('Prefer', options.prefer && `return=${options.prefer}`);
     set('If-Match', options.ifMatch);
     set('If-None-Match', options.ifNoneMatch);
     // Called without an object before it: browsers refuse `fetch` as a method of anything but the window.

@@ -22,6 +22,12 @@ export interface ProductRecord {
   updated_at: string;
 }
 
+/** What names a record. */
+export interface ProductKey {
+  /** Names the record; sorts by time. UUID. */
+  id: string;
+}
+
 /** What is sent. */
 export interface Product {
   /** What it is called. Text, one line, at most 80 characters. */
@@ -174,6 +180,12 @@ export interface Article {
   published_at?: string | null;
 }
 
+/** An operation on a record, RFC 6902: they are done one after the other, all of them or none. */
+export type PatchOperation =
+  | { op: 'add' | 'replace' | 'test'; path: string; value: unknown }
+  | { op: 'remove'; path: string }
+  | { op: 'copy' | 'move'; from: string; path: string };
+
 /** A page of a list. */
 export interface PageOf<Item> {
   items: Item[];
@@ -222,6 +234,7 @@ export type Problem =
   | ProblemOf<'method-not-allowed', 405>
   | ProblemOf<'request-timeout', 408>
   | ProblemOf<'conflict', 409>
+  | ProblemOf<'patch-failed', 409>
   | ProblemOf<'request-in-progress', 409>
   | ProblemOf<'precondition-failed', 412>
   | ProblemOf<'body-too-large', 413>
@@ -290,6 +303,7 @@ export class ProductsArticlesClient {
    *
    * @throws {ApiError} malformed-request, malformed-body, malformed-idempotency-key, missing-credentials, invalid-credentials, insufficient-scope, request-timeout, request-in-progress, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
    */
+  createProduct(body: Product, options: WriteOptions & { prefer: 'minimal' }): Promise<Answer<201, ProductKey>>;
   createProduct(body: Product, options?: WriteOptions): Promise<Answer<201, ProductRecord>>;
 
   /**
@@ -316,20 +330,23 @@ export class ProductsArticlesClient {
    *
    * @throws {ApiError} malformed-request, malformed-body, malformed-idempotency-key, missing-credentials, invalid-credentials, insufficient-scope, not-found, request-timeout, request-in-progress, precondition-failed, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
    */
+  replaceProduct(id: string, body: Product, options: ChangeOptions & WriteOptions & { prefer: 'minimal' }): Promise<Answer<204, undefined>>;
   replaceProduct(id: string, body: Product, options?: ChangeOptions & WriteOptions): Promise<Answer<200, ProductRecord>>;
 
   /**
    * Changes one product: `PATCH /api/products/{id}`.
    *
-   * @throws {ApiError} malformed-request, malformed-body, malformed-idempotency-key, missing-credentials, invalid-credentials, insufficient-scope, not-found, request-timeout, request-in-progress, precondition-failed, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
+   * @throws {ApiError} malformed-request, malformed-body, malformed-idempotency-key, missing-credentials, invalid-credentials, insufficient-scope, not-found, request-timeout, patch-failed, request-in-progress, precondition-failed, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
    */
-  updateProduct(id: string, changes: ProductChanges, options?: ChangeOptions & WriteOptions): Promise<Answer<200, ProductRecord>>;
+  updateProduct(id: string, changes: ProductChanges | PatchOperation[], options: ChangeOptions & WriteOptions & { prefer: 'minimal' }): Promise<Answer<204, undefined>>;
+  updateProduct(id: string, changes: ProductChanges | PatchOperation[], options?: ChangeOptions & WriteOptions): Promise<Answer<200, ProductRecord>>;
 
   /**
    * Deletes one product: `DELETE /api/products/{id}`.
    *
    * @throws {ApiError} malformed-request, malformed-idempotency-key, missing-credentials, invalid-credentials, insufficient-scope, not-found, request-in-progress, precondition-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
    */
+  deleteProduct(id: string, options: ChangeOptions & WriteOptions & { prefer: 'representation' }): Promise<Answer<200, ProductRecord>>;
   deleteProduct(id: string, options?: ChangeOptions & WriteOptions): Promise<Answer<204, undefined>>;
 
   /**
@@ -337,6 +354,7 @@ export class ProductsArticlesClient {
    *
    * @throws {ApiError} malformed-request, malformed-body, malformed-idempotency-key, missing-credentials, invalid-credentials, insufficient-scope, request-timeout, conflict, request-in-progress, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
    */
+  createArticle(body: Article, options: WriteOptions & { prefer: 'minimal' }): Promise<Answer<201, ProductKey>>;
   createArticle(body: Article, options?: WriteOptions): Promise<Answer<201, ArticleRecord>>;
 
   /**

@@ -88,11 +88,13 @@ export class ProductsArticlesClient {
   async #send(method, path, { body, query, by }, options = {}) {
     const headers = new Headers(options.headers);
     const set = (name, value) => value !== undefined && headers.set(name, value);
-    if (body !== undefined) set('Content-Type', 'application/json');
+    const isPatch = method === 'PATCH' && Array.isArray(body);
+    if (body !== undefined) set('Content-Type', isPatch ? 'application/json-patch+json' : 'application/json');
     const credential = this.#credentials[by];
     const proof = typeof credential === 'function' ? await credential() : credential;
     if (proof !== undefined) set(...proved[by](proof));
     set('Idempotency-Key', options.idempotencyKey);
+    set('Prefer', options.prefer && `return=${options.prefer}`);
     set('If-Match', options.ifMatch);
     set('If-None-Match', options.ifNoneMatch);
     // Called without an object before it: browsers refuse `fetch` as a method of anything but the window.

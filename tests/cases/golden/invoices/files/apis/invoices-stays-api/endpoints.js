@@ -7,11 +7,13 @@ import { etag, isCurrent } from '../../lib/etag.js';
 import { uuidv7 } from '../../lib/identifiers.js';
 import { readPage, validateListing } from '../../lib/listing.js';
 import { respondPage } from '../../lib/page.js';
+import { validatePatch } from '../../lib/patch.js';
+import { prefers } from '../../lib/preference.js';
 import { Problem } from '../../lib/problem.js';
 import { anonymous } from '../../lib/request.js';
 import { respond } from '../../lib/response.js';
 import { picked, validateSelection } from '../../lib/selection.js';
-import { inconsistent, validate, validateChanges } from '../../lib/validation.js';
+import { inconsistent, validate } from '../../lib/validation.js';
 import { createMiddleware, invoice, invoiceList, stay, stayList } from './middleware.js';
 
 const insertInvoice = `INSERT INTO invoices (id, invoice_number, customer_id, customer_name, customer_email, billing_address, status, issued_on, due_on, subtotal, tax_rate, tax, total, currency, line_items, paid_at, notes, created_at, updated_at, row_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
@@ -23,8 +25,6 @@ const findInvoice = `SELECT id, invoice_number, customer_id, customer_name, cust
 const findInvoiceRowVersion = `SELECT id, row_version FROM invoices WHERE id = ?`;
 
 const replaceInvoice = `UPDATE invoices SET invoice_number = ?, customer_id = ?, customer_name = ?, customer_email = ?, billing_address = ?, status = ?, issued_on = ?, due_on = ?, subtotal = ?, tax_rate = ?, tax = ?, total = ?, currency = ?, line_items = ?, paid_at = ?, notes = ?, updated_at = ?, row_version = row_version + (1) WHERE id = ?`;
-
-const findInvoice2 = `SELECT id, issued_on, due_on, row_version FROM invoices WHERE id = ?`;
 
 const changeInvoice = `UPDATE invoices SET invoice_number = CASE WHEN ? THEN ? ELSE invoice_number END, customer_id = CASE WHEN ? THEN ? ELSE customer_id END, customer_name = CASE WHEN ? THEN ? ELSE customer_name END, customer_email = CASE WHEN ? THEN ? ELSE customer_email END, billing_address = CASE WHEN ? THEN ? ELSE billing_address END, status = CASE WHEN ? THEN ? ELSE status END, issued_on = CASE WHEN ? THEN ? ELSE issued_on END, due_on = CASE WHEN ? THEN ? ELSE due_on END, subtotal = CASE WHEN ? THEN ? ELSE subtotal END, tax_rate = CASE WHEN ? THEN ? ELSE tax_rate END, tax = CASE WHEN ? THEN ? ELSE tax END, total = CASE WHEN ? THEN ? ELSE total END, currency = CASE WHEN ? THEN ? ELSE currency END, line_items = CASE WHEN ? THEN ? ELSE line_items END, paid_at = CASE WHEN ? THEN ? ELSE paid_at END, notes = CASE WHEN ? THEN ? ELSE notes END, updated_at = ?, row_version = row_version + (1) WHERE id = ?`;
 
@@ -94,6 +94,10 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         created_at: request.receivedAt,
       };
       await outbox.emit(transaction, 'invoice_created', event, request.receivedAt);
+      const wantsLittle = prefers(request, 'return=minimal');
+      if (wantsLittle) {
+        return claim.keep(transaction, respond(201, { id }, { ETag: etag(1), Location: `/api/invoices/${id}` }));
+      }
       return claim.keep(transaction, respond(
         201,
         {
@@ -257,6 +261,8 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         updated_at: fresh.updated_at,
       };
       await outbox.emit(transaction, 'invoice_updated', event, request.receivedAt);
+      const wantsLittle = prefers(request, 'return=minimal');
+      if (wantsLittle) return claim.keep(transaction, respond(204, undefined, { ETag: etag(fresh.row_version) }));
       return claim.keep(transaction, respond(
         200,
         {
@@ -289,15 +295,22 @@ export function registerEndpoints(application, { database, metrics, counts }) {
   application.route('PATCH', '/api/invoices/{id}', async (request) => {
     limits.default.take(request, anonymous(request));
     const claim = await idempotency.claim(request, anonymous(request));
-    const input = await validateChanges(request, invoice, { limit: 131_072 });
+    const patch = await validatePatch(request, invoice, { kept: ['id', 'created_at', 'updated_at'], limit: 131_072 });
 
     return database.transaction(async (transaction) => {
       const known = await claim.recall(transaction);
       if (known) return known;
-      const row = await transaction.optional(findInvoice2, [request.parameters.id]);
+      const row = await transaction.optional(findInvoice, [request.parameters.id], {
+        subtotal: { kind: 'decimal', scale: 2 },
+        tax_rate: { kind: 'decimal', scale: 4 },
+        tax: { kind: 'decimal', scale: 2 },
+        total: { kind: 'decimal', scale: 2 },
+        line_items: { kind: 'json' },
+      });
       if (!row) throw new Problem('not_found');
       const current = isCurrent(request, row.row_version);
       if (!current) throw new Problem('precondition_failed');
+      const input = patch.changesOf(row);
       const dueOnIssuedOnWrong =
         (input.due_on === undefined ? row.due_on : input.due_on) !== null &&
         (input.issued_on === undefined ? row.issued_on : input.issued_on) !== null &&
@@ -369,6 +382,8 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         updated_at: fresh.updated_at,
       };
       await outbox.emit(transaction, 'invoice_updated', event, request.receivedAt);
+      const wantsLittle = prefers(request, 'return=minimal');
+      if (wantsLittle) return claim.keep(transaction, respond(204, undefined, { ETag: etag(fresh.row_version) }));
       return claim.keep(transaction, respond(
         200,
         {
@@ -440,6 +455,10 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         created_at: request.receivedAt,
       };
       await outbox.emit(transaction, 'stay_created', event, request.receivedAt);
+      const wantsLittle = prefers(request, 'return=minimal');
+      if (wantsLittle) {
+        return claim.keep(transaction, respond(201, { id }, { ETag: etag(1), Location: `/api/stays/${id}` }));
+      }
       return claim.keep(transaction, respond(
         201,
         {

@@ -8,11 +8,13 @@ import { etag, isCurrent } from '../../lib/etag.js';
 import { uuidv7 } from '../../lib/identifiers.js';
 import { readPage, validateListing } from '../../lib/listing.js';
 import { respondPage } from '../../lib/page.js';
+import { validatePatch } from '../../lib/patch.js';
+import { prefers } from '../../lib/preference.js';
 import { Problem } from '../../lib/problem.js';
 import { anonymous } from '../../lib/request.js';
 import { respond } from '../../lib/response.js';
 import { picked, validateSelection } from '../../lib/selection.js';
-import { validate, validateChanges } from '../../lib/validation.js';
+import { validate } from '../../lib/validation.js';
 import { article, createMiddleware, product, productList } from './middleware.js';
 
 const insertProduct = `INSERT INTO products (id, name, stock, active, released_at, notes, created_at, updated_at, row_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
@@ -72,6 +74,10 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         created_at: request.receivedAt,
       };
       await outbox.emit(transaction, 'product_created', event, request.receivedAt);
+      const wantsLittle = prefers(request, 'return=minimal');
+      if (wantsLittle) {
+        return claim.keep(transaction, respond(201, { id }, { ETag: etag(1), Location: `/api/products/${id}` }));
+      }
       return claim.keep(transaction, respond(
         201,
         {
@@ -167,6 +173,8 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         updated_at: fresh.updated_at,
       };
       await outbox.emit(transaction, 'product_updated', event, request.receivedAt);
+      const wantsLittle = prefers(request, 'return=minimal');
+      if (wantsLittle) return claim.keep(transaction, respond(204, undefined, { ETag: etag(fresh.row_version) }));
       return claim.keep(transaction, respond(
         200,
         {
@@ -189,15 +197,16 @@ export function registerEndpoints(application, { database, metrics, counts }) {
     const caller = await authorize(request, keys, limits.default, 'products:write');
     limits.default.take(request, caller);
     const claim = await idempotency.claim(request, caller);
-    const input = await validateChanges(request, product, { limit: 131_072 });
+    const patch = await validatePatch(request, product, { kept: ['id', 'created_at', 'updated_at'], limit: 131_072 });
 
     return database.transaction(async (transaction) => {
       const known = await claim.recall(transaction);
       if (known) return known;
-      const row = await transaction.optional(findProductRowVersion, [request.parameters.id]);
+      const row = await transaction.optional(findProduct, [request.parameters.id], { active: { kind: 'boolean' } });
       if (!row) throw new Problem('not_found');
       const current = isCurrent(request, row.row_version);
       if (!current) throw new Problem('precondition_failed');
+      const input = patch.changesOf(row);
       await transaction.run(changeProduct, [
         input.name !== undefined,
         input.name,
@@ -225,6 +234,8 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         updated_at: fresh.updated_at,
       };
       await outbox.emit(transaction, 'product_updated', event, request.receivedAt);
+      const wantsLittle = prefers(request, 'return=minimal');
+      if (wantsLittle) return claim.keep(transaction, respond(204, undefined, { ETag: etag(fresh.row_version) }));
       return claim.keep(transaction, respond(
         200,
         {
@@ -241,6 +252,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
       ));
     });
   });
+  application.acceptsPatches('/api/products/{id}', ['application/merge-patch+json', 'application/json-patch+json', 'application/json']);
 
   // DELETE /api/products/{id}: deletes one product. Emits `product_deleted`.
   application.route('DELETE', '/api/products/{id}', async (request) => {
@@ -251,13 +263,26 @@ export function registerEndpoints(application, { database, metrics, counts }) {
     return database.transaction(async (transaction) => {
       const known = await claim.recall(transaction);
       if (known) return known;
-      const row = await transaction.optional(findProductRowVersion, [request.parameters.id]);
+      const row = await transaction.optional(findProduct, [request.parameters.id], { active: { kind: 'boolean' } });
       if (!row) throw new Problem('not_found');
       const current = isCurrent(request, row.row_version);
       if (!current) throw new Problem('precondition_failed');
       await transaction.run(deleteProduct, [request.parameters.id]);
       const event = { id: row.id, deleted_at: request.receivedAt };
       await outbox.emit(transaction, 'product_deleted', event, request.receivedAt);
+      const wantsRecord = prefers(request, 'return=representation');
+      if (wantsRecord) {
+        return claim.keep(transaction, respond(200, {
+          id: row.id,
+          name: row.name,
+          stock: row.stock,
+          active: row.active,
+          released_at: row.released_at,
+          notes: row.notes,
+          created_at: row.created_at,
+          updated_at: row.updated_at,
+        }));
+      }
       return claim.keep(transaction, respond(204));
     });
   });
@@ -304,6 +329,10 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         created_at: request.receivedAt,
       };
       await outbox.emit(transaction, 'article_created', event, request.receivedAt);
+      const wantsLittle = prefers(request, 'return=minimal');
+      if (wantsLittle) {
+        return claim.keep(transaction, respond(201, { id }, { ETag: etag(1), Location: `/api/articles/${id}` }));
+      }
       return claim.keep(transaction, respond(
         201,
         {
