@@ -284,7 +284,7 @@ fn step(step: &Step) -> String {
             Input::Parameters(what) => format!("{name} parameters as {}", shape(what)),
             Input::Query(what) => format!("{name} query string as {}", shape(what)),
             Input::Listing(open) => format!("{name} query string for{}", holes(open)),
-            Input::Selection(open) => format!("{name} selection for{}", holes(open)),
+            Input::Selection(open) => format!("{name} query string for{}", holes(open)),
         },
         Step::Patched { patch, row } => format!("{name} {patch} to {row}"),
         Step::May { method, path } => format!("{name} the caller send {} {}", value(method), value(path)),
@@ -369,7 +369,7 @@ fn holes(holes: &Holes) -> String {
     }
     match holes.selection {
         Choice::Fixed => {}
-        Choice::Open => text.push_str(" selection"),
+        Choice::Open => text.push_str(" fields"),
     }
     if let Some(page) = holes.page {
         let _ = write!(text, " page (default {}, at most {})", page.default, page.max);

@@ -361,7 +361,7 @@ fn a_column_is_asked_for_by_its_name_whatever_lists_take_besides() {
         plan::print::procedure(&plan.api.endpoints[1].procedure)
     };
     let usual = list("name");
-    assert!(usual.contains(" selection page (default 20, at most 100) offset (at most 10000) total\n"), "{usual}");
+    assert!(usual.contains(" fields page (default 20, at most 100) offset (at most 10000) total\n"), "{usual}");
     let named = list("name, count, offset, fields");
     assert!(named.contains("count =") && named.contains(" page (default 20, at most 100)\n"), "{named}");
     assert!(!named.contains(" selection "), "{named}");
