@@ -229,6 +229,7 @@ pub fn companion(
         sorts: None,
         access: None,
         condition: None,
+        hidden: Vec::new(),
         cache: None,
         place: like.place.clone(),
     }

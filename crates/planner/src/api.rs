@@ -261,6 +261,8 @@ impl Designer<'_> {
         let user_key = caller.and_then(RecordKey::of).map(|key| key.field_type);
         let condition = condition::of(endpoint, inferred.behaviour, &Asked { table: &table, user_key });
         let condition = condition.map_err(|problem| self.problems.push(problem)).ok()?;
+        let hidden = condition::hidden(endpoint, inferred.behaviour, &table);
+        let hidden = hidden.map_err(|problems| self.refuse(problems)).ok()?;
         let is_of_newsletter = inferred.behaviour.name.starts_with("newsletter_");
         let consents = newsletter::consents(&table).filter(|_| self.confirms && is_of_newsletter);
         let selling = (inferred.behaviour.works_on == WorksOn::Shop).then(|| {
@@ -284,6 +286,7 @@ impl Designer<'_> {
             parent: parent.as_ref(),
             owner: owner.as_ref(),
             condition: &condition,
+            hidden: &hidden,
             tables: known.tables,
             roles: &roles,
             selling: selling.as_ref(),
@@ -347,7 +350,7 @@ impl Designer<'_> {
                 .thing
                 .and_then(|thing| EntityName::parse(thing).ok())
                 .unwrap_or_else(|| entity.entity.clone()),
-            summary: behaved.summary,
+            summary: condition::told(behaved.summary, &condition),
             max_body_bytes,
             example: behaved.example,
             cache: Cache::NoStore,
@@ -557,8 +560,7 @@ impl Designer<'_> {
         if condition.is_empty() {
             return;
         }
-        let holds: Vec<String> = condition.iter().map(plan::print::predicate).collect();
-        let decision = format!("has to do with rows alone of which this holds: {}", holds.join(" and "));
+        let decision = condition::told("has to do with records alone".to_owned(), condition);
         let reason = "the task says `where`; others are as if they were not there".to_owned();
         self.decide(Phase::SetupAuthenticationMiddleware, &subject_of(endpoint), decision, reason);
     }

@@ -87,6 +87,8 @@ pub struct Given<'a> {
     pub owner: Option<&'a FieldName>,
     /// What must hold of the rows that it has to do with, besides.
     pub condition: &'a [Predicate],
+    /// Columns that its answers do not have.
+    pub hidden: &'a [ColumnName],
     /// Every table that is known here.
     pub tables: &'a [Table],
     /// The roles that accounts may have.
@@ -849,9 +851,10 @@ impl Given<'_> {
         columns.map(|column| (field_name(column.name.as_str()), column.field_type.clone())).collect()
     }
 
-    /// What callers see of a record: everything but the version, which is its tag.
+    /// What callers see of a record: everything but the version, which is its tag, and what the endpoint hides.
     fn representation(&self) -> Vec<(FieldName, FieldType)> {
-        self.columns_as_fields(|name| name != "row_version")
+        let is_hidden = |name: &str| self.hidden.iter().any(|hidden| hidden.as_str() == name);
+        self.columns_as_fields(|name| name != "row_version" && !is_hidden(name))
     }
 
     /// The answer's fields, each with its value.

@@ -1,4 +1,4 @@
-//! The condition of an endpoint over the rows that it has to do with: columns are looked up, values become those of their types, and what
+//! The condition of an endpoint over the rows that it has to do with, and the fields that it hides: columns are looked up, values become those of their types, and what
 //! only a caller who signs in has is asked of nobody else.
 
 use crate::behaviour::{Behaviour, caller, field_name, slot};
@@ -35,6 +35,51 @@ pub fn of(endpoint: &Endpoint, behaviour: &Behaviour, asked: &Asked<'_>) -> Resu
         Predicate::All(inner) => inner,
         one => vec![one],
     })
+}
+
+/// The columns that an endpoint hides.
+///
+/// # Errors
+/// What cannot be hidden, each with how to mend it.
+pub fn hidden(endpoint: &Endpoint, behaviour: &Behaviour, table: &Table) -> Result<Vec<ColumnName>, Vec<Diagnostic>> {
+    let (mut hidden, mut problems) = (Vec::new(), Vec::new());
+    for stated in &endpoint.hidden {
+        let name = stated.value.as_str();
+        let columns = || table.columns.iter().filter(|column| column.sensitivity != Sensitivity::Secret);
+        let refused = |message: String, help: &str| {
+            Diagnostic::error(CONDITION_DOES_NOT_FIT, message, &stated.place).with_help(help)
+        };
+        let is_read = matches!(endpoint.method, Method::Get | Method::Delete);
+        match columns().find(|column| column.name.as_str() == name) {
+            _ if !behaviour.name.starts_with("record_") || !is_read => problems.push(refused(
+                format!("`{} {}` cannot hide `{name}`", endpoint.method, endpoint.path.as_str()),
+                "put `hide` at endpoints that read or delete records: whoever may change a field could find out what it holds",
+            )),
+            Some(column) if table.primary_key.contains(&column.name) => {
+                problems.push(refused(format!("`{name}` names the records"), "remove it from `hide`"));
+            }
+            Some(column) => hidden.push(column.name.clone()),
+            None => {
+                let names: Vec<&str> = columns().map(|column| column.name.as_str()).collect();
+                let help = closest(name, &names).map_or_else(
+                    || format!("it has {}", names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
+                    |meant| format!("did you mean `{meant}`?"),
+                );
+                let message = format!("`{}` has no column `{name}`", table.name);
+                problems.push(Diagnostic::error(UNKNOWN_COLUMN, message, &stated.place).with_help(help));
+            }
+        }
+    }
+    if problems.is_empty() { Ok(hidden) } else { Err(problems) }
+}
+
+/// A sentence about an endpoint with what its condition adds.
+pub fn told(sentence: String, condition: &[Predicate]) -> String {
+    if condition.is_empty() {
+        return sentence;
+    }
+    let holds: Vec<String> = condition.iter().map(plan::print::predicate).collect();
+    format!("{sentence} of which this holds: {}", holds.join(" and "))
 }
 
 /// Whether the predicate asks who calls.

@@ -56,6 +56,7 @@ fn companion(like: &Endpoint, method: Method, path: String, behavior: &str) -> O
         sorts: None,
         access: like.access.clone(),
         condition: None,
+        hidden: Vec::new(),
         cache: None,
         place: like.place.clone(),
     })

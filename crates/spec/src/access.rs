@@ -1,4 +1,4 @@
-//! `access` and `cache` of an endpoint: who may call it, which rows it then has to do with, and how long its answers are fresh.
+//! `access` and `cache` of an endpoint: who may call it, which rows and fields it then has to do with, and how long its answers are fresh.
 
 use crate::codes::NOT_AN_ACCESS;
 use crate::condition::{self, RowCondition};
@@ -12,7 +12,7 @@ use crate::source::Spanned;
 use crate::suggestion::closest;
 use crate::word::{Word, words};
 use serde_json::Value as Json;
-use vocab::ScopeToken;
+use vocab::{FieldName, ScopeToken};
 
 /// Who may call an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +69,7 @@ const CONDITIONAL: &[Field] = &[
         "Which rows it has to do with: `status = published or user_id = caller.id`. Others are as if they were not there.",
         schema::text,
     ),
+    optional("hide", "Fields of its records that its answers do not have.", schema::list_of_identifiers),
 ];
 
 fn who_schema() -> Json {
@@ -85,19 +86,29 @@ pub(crate) fn cache_schema() -> Json {
     schema::either([schema::word::<CacheWord>(), duration::schema()])
 }
 
-/// Checks the value of `access`: who may call, and a condition where there is one.
-pub(crate) fn lower_access(
-    lowering: &mut Lowering<'_>,
-    node: &Node,
-) -> (Option<Spanned<Access>>, Option<Spanned<RowCondition>>) {
-    let Value::Mapping(_) = &node.value else { return (lower_who(lowering, node), None) };
-    let Some(block) = lowering.own_block("an access", node, CONDITIONAL) else { return (None, None) };
+/// What `access` says.
+#[derive(Default)]
+pub(crate) struct Stated {
+    pub who: Option<Spanned<Access>>,
+    pub condition: Option<Spanned<RowCondition>>,
+    pub hidden: Vec<Spanned<FieldName>>,
+}
+
+/// Checks the value of `access`: who may call, or a block with what such callers have to do with.
+pub(crate) fn lower_access(lowering: &mut Lowering<'_>, node: &Node) -> Stated {
+    let Value::Mapping(_) = &node.value else {
+        return Stated { who: lower_who(lowering, node), ..Stated::default() };
+    };
+    let Some(block) = lowering.own_block("an access", node, CONDITIONAL) else { return Stated::default() };
     let who = block.node("who").and_then(|node| lower_who(lowering, node));
     let condition = block.node("where").and_then(|node| {
         let text = lowering.text(Label::Field("where"), node)?;
         condition::lower(lowering, text, node)
     });
-    (who, condition)
+    let hidden = block.node("hide").map_or_else(Vec::new, |node| {
+        lowering.distinct("hide", node, |lowering, label, item| lowering.name(label, item, FieldName::parse))
+    });
+    Stated { who, condition, hidden }
 }
 
 fn lower_who(lowering: &mut Lowering<'_>, node: &Node) -> Option<Spanned<Access>> {

@@ -50,6 +50,8 @@ pub struct Endpoint {
     pub access: Option<Spanned<Access>>,
     /// Which rows it has to do with, beside what `access` says by itself.
     pub condition: Option<Spanned<RowCondition>>,
+    /// Fields that its answers do not have.
+    pub hidden: Vec<Spanned<FieldName>>,
     /// How long its answers may be kept.
     pub cache: Option<Spanned<Cache>>,
     /// Where the path stands.
@@ -116,7 +118,7 @@ const FIELDS: &[Field] = &[
     optional("entity", "What it works on, where the producer would infer something else.", schema::identifier),
     optional(
         "access",
-        "Who may call it: `public`, `authenticated`, `owner`, `role:<name>`, `role:<name>,<name>`, `scope:<name>`; `{ who, where }` with a condition over its rows.",
+        "Who may call it: `public`, `authenticated`, `owner`, `role:<name>`, `role:<name>,<name>`, `scope:<name>`; `{ who, where, hide }` with a condition over its rows, and fields that are hidden.",
         access::access_schema,
     ),
     optional("rate_limiting", "Its own limit, instead of that of the whole API.", rate_limit::schema),
@@ -156,7 +158,7 @@ pub(crate) fn lower(lowering: &mut Lowering<'_>, node: &Node) -> Option<Endpoint
         Some(lowering.distinct(field, node, |lowering, label, item| lowering.name(label, item, FieldName::parse)))
     };
     let (filters, sorts) = (names("filters"), names("sorts"));
-    let (access, condition) = block.node("access").map_or((None, None), |node| access::lower_access(lowering, node));
+    let access = block.node("access").map_or_else(Default::default, |node| access::lower_access(lowering, node));
     let cache = block.node("cache").and_then(|node| access::lower_cache(lowering, node));
     let (path, authentication) = (path?, authentication?);
     Some(Endpoint {
@@ -172,8 +174,9 @@ pub(crate) fn lower(lowering: &mut Lowering<'_>, node: &Node) -> Option<Endpoint
         emits,
         filters,
         sorts,
-        access,
-        condition,
+        access: access.who,
+        condition: access.condition,
+        hidden: access.hidden,
         cache,
         place: path.place,
     })

@@ -15,7 +15,10 @@ const MAX_OFFSET: u32 = 10_000;
 
 pub fn lower(given: &Given<'_>) -> Behaved {
     let table = given.table();
-    let visible = || given.columns().filter(|column| column.name.as_str() != "row_version");
+    let visible = || {
+        let shown = given.columns().filter(|column| column.name.as_str() != "row_version");
+        shown.filter(|column| !given.hidden.contains(&column.name))
+    };
     // Rows without a value have no place in an order that pages can be cut from.
     let sorts = visible()
         .filter(|column| {

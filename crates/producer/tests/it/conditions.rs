@@ -42,7 +42,7 @@ specifications:
       - path: /api/notes
         method: GET
         authentication: jwt_token
-        access: { who: authenticated, where: "status = published and (opens_at = null or opens_at <= now) or user_id = caller.id or caller.role in (editor, auditor)" }
+        access: { who: authenticated, where: "status = published and (opens_at = null or opens_at <= now) or user_id = caller.id or caller.role in (editor, auditor)", hide: [place, user_id] }
       - path: "/api/notes/{id}"
         method: GET
         authentication: jwt_token
@@ -139,6 +139,15 @@ fn hold(workspace: &Workspace) {
             assert_eq!(bob.status("GET", id, None), seen, "{kind:?}");
             assert_eq!((ada.status("GET", id, None), eve.status("GET", id, None)), (200, 200), "{kind:?}");
         }
+        // What is hidden is in no answer, and nobody finds it out by asking for it.
+        let page = told(&bob.asks("GET", "/api/notes?limit=1", None));
+        let fields: Vec<&str> = page["items"][0].as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(fields, ["id", "title", "status", "opens_at", "created_at", "updated_at"], "{kind:?}");
+        for query in ["place=30", "sort=user_id", "fields=place", "filter=place%3E1", "user_id[ne]=x"] {
+            assert_eq!(bob.asks("GET", &format!("/api/notes?{query}"), None).status, 422, "{kind:?}: {query}");
+        }
+        let whole = told(&ada.asks("GET", &format!("/api/notes/{published}"), None));
+        assert_eq!(whole["place"], 30, "{kind:?}: where it is not hidden");
         let unknown = bob.asks("GET", "/api/notes/01900000-0000-7000-8000-00000000dead", None);
         let hidden = bob.asks("GET", &format!("/api/notes/{draft}"), None);
         let without_id = |answer: &Answer| {
