@@ -745,7 +745,7 @@ fn graphql_operation() {
             procedure query_orders on query orders
               let caller = authorize by access token, failures count against default
               limit default by principal
-              let asked = validate selection for filter (status =, created_at < >=) sort (created_at, total) fields page (default 20, at most 100)
+              let asked = validate query string for filter (status =, created_at < >=) sort (created_at, total) fields page (default 20, at most 100)
               let rows = read many orders (id, status, total, items: many { order_items (product_id, quantity, unit_price) } by order_id = id) where user_id = caller.id ordered by created_at descending filled by asked
               respond 200 with the rows of rows
         "#]],
