@@ -214,7 +214,7 @@ impl Reader {
             (Subject::Column(column), Operator::NotEqual) => {
                 Ok(RowCondition::Not(Box::new(RowCondition::Null(column))))
             }
-            _ => Err(self.missing("a value, which null is not, before")),
+            _ => Err("a value where `null` stands: only a column is compared with it, by `=` or `!=`".to_owned()),
         }
     }
 
