@@ -1,6 +1,7 @@
 //! What a step is given: literals, slots, and what the request or the clock says. Conditions over them.
 
 use serde::{Deserialize, Serialize};
+pub use vocab::Comparison;
 use vocab::{Datum, FieldName, SlotName};
 
 /// Where a value comes from.
@@ -101,39 +102,6 @@ impl Preference {
             "minimal" => Some(Self::Minimal),
             "representation" => Some(Self::Representation),
             _ => None,
-        }
-    }
-}
-
-/// How two values are compared. `null` compares false with everything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Comparison {
-    /// Equal.
-    Equal,
-    /// Not equal.
-    NotEqual,
-    /// Less.
-    Less,
-    /// Less or equal.
-    AtMost,
-    /// Greater.
-    Greater,
-    /// Greater or equal.
-    AtLeast,
-}
-
-impl Comparison {
-    /// The operator as people and SQL write it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Equal => "=",
-            Self::NotEqual => "<>",
-            Self::Less => "<",
-            Self::AtMost => "<=",
-            Self::Greater => ">",
-            Self::AtLeast => ">=",
         }
     }
 }

@@ -3,11 +3,11 @@
 
 use crate::behaviour::{Behaviour, caller, field_name, slot};
 use crate::codes::{CONDITION_DOES_NOT_FIT, UNKNOWN_COLUMN};
-use plan::database::{Sensitivity, Table};
+use plan::database::{Column, Sensitivity, Table};
 use plan::query::Predicate;
-use plan::value::{Comparison, Value};
-use spec::{Endpoint, Method, Operand, Operator, RowCondition, Subject, closest};
-use vocab::{ColumnName, Datum, Decimal, Diagnostic, FieldType, RoleName};
+use plan::value::Value;
+use spec::{Endpoint, Method, Operand, RowCondition, Subject, closest};
+use vocab::{ColumnName, Comparison, Datum, Decimal, Diagnostic, FieldType, Place, RoleName};
 
 /// What a condition is asked about.
 pub struct Asked<'a> {
@@ -22,8 +22,7 @@ pub struct Asked<'a> {
 /// What does not fit, with how to mend it.
 pub fn of(endpoint: &Endpoint, behaviour: &Behaviour, asked: &Asked<'_>) -> Result<Vec<Predicate>, Diagnostic> {
     let Some(condition) = &endpoint.condition else { return Ok(Vec::new()) };
-    let refused =
-        |Misfit { code, message, help }: Misfit| Diagnostic::error(code, message, &condition.place).with_help(help);
+    let refused = |misfit: Misfit| misfit.at(&condition.place);
     if !behaviour.name.starts_with("record_") || endpoint.method == Method::Post {
         let message = format!("`{} {}` has to do with no rows that are there", endpoint.method, endpoint.path.as_str());
         return Err(refused(misfit(
@@ -45,30 +44,22 @@ pub fn hidden(endpoint: &Endpoint, behaviour: &Behaviour, table: &Table) -> Resu
     let (mut hidden, mut problems) = (Vec::new(), Vec::new());
     for stated in &endpoint.hidden {
         let name = stated.value.as_str();
-        let columns = || table.columns.iter().filter(|column| column.sensitivity != Sensitivity::Secret);
-        let refused = |message: String, help: &str| {
-            Diagnostic::error(CONDITION_DOES_NOT_FIT, message, &stated.place).with_help(help)
-        };
         let is_read = matches!(endpoint.method, Method::Get | Method::Delete);
-        match columns().find(|column| column.name.as_str() == name) {
-            _ if !behaviour.name.starts_with("record_") || !is_read => problems.push(refused(
+        let refused = match columns(table).find(|column| column.name.as_str() == name) {
+            _ if !behaviour.name.starts_with("record_") || !is_read => misfit(
                 format!("`{} {}` cannot hide `{name}`", endpoint.method, endpoint.path.as_str()),
                 "put `hide` at endpoints that read or delete records: whoever may change a field could find out what it holds",
-            )),
+            ),
             Some(column) if table.primary_key.contains(&column.name) => {
-                problems.push(refused(format!("`{name}` names the records"), "remove it from `hide`"));
+                misfit(format!("`{name}` names the records"), "remove it from `hide`")
             }
-            Some(column) => hidden.push(column.name.clone()),
-            None => {
-                let names: Vec<&str> = columns().map(|column| column.name.as_str()).collect();
-                let help = closest(name, &names).map_or_else(
-                    || format!("it has {}", names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
-                    |meant| format!("did you mean `{meant}`?"),
-                );
-                let message = format!("`{}` has no column `{name}`", table.name);
-                problems.push(Diagnostic::error(UNKNOWN_COLUMN, message, &stated.place).with_help(help));
+            Some(column) => {
+                hidden.push(column.name.clone());
+                continue;
             }
-        }
+            None => unknown(name, table),
+        };
+        problems.push(refused.at(&stated.place));
     }
     if problems.is_empty() { Ok(hidden) } else { Err(problems) }
 }
@@ -100,8 +91,27 @@ struct Misfit {
     help: String,
 }
 
+impl Misfit {
+    fn at(self, place: &Place) -> Diagnostic {
+        Diagnostic::error(self.code, self.message, place).with_help(self.help)
+    }
+}
+
 fn misfit(message: String, help: impl Into<String>) -> Misfit {
     Misfit { code: CONDITION_DOES_NOT_FIT, message, help: help.into() }
+}
+
+/// The columns that an API has to do with.
+fn columns(table: &Table) -> impl Iterator<Item = &Column> {
+    table.columns.iter().filter(|column| column.sensitivity != Sensitivity::Secret)
+}
+
+/// The table has no such column.
+fn unknown(name: &str, table: &Table) -> Misfit {
+    let names: Vec<&str> = columns(table).map(|column| column.name.as_str()).collect();
+    let list = || format!("it has {}", names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "));
+    let help = closest(name, &names).map_or_else(list, |meant| format!("did you mean `{meant}`?"));
+    Misfit { code: UNKNOWN_COLUMN, message: format!("`{}` has no column `{name}`", table.name), help }
 }
 
 impl Asked<'_> {
@@ -112,24 +122,16 @@ impl Asked<'_> {
             RowCondition::Any(inner) => Predicate::Any(each(inner)?),
             RowCondition::Not(inner) => Predicate::Not(Box::new(self.all_of(inner)?)),
             RowCondition::Null(column) => Predicate::Null(self.column(column)?.0),
-            RowCondition::Compare(subject, operator, operand) => self.compared(subject, *operator, operand)?,
+            RowCondition::Compare(subject, comparison, operand) => self.compared(subject, *comparison, operand)?,
             RowCondition::OneOf(subject, words) => {
-                let one = |word: &String| self.compared(subject, Operator::Equal, &Operand::Literal(word.clone()));
+                let one = |word: &String| self.compared(subject, Comparison::Equal, &Operand::Literal(word.clone()));
                 Predicate::Any(words.iter().map(one).collect::<Result<_, _>>()?)
             }
         })
     }
 
-    fn compared(&self, subject: &Subject, operator: Operator, operand: &Operand) -> Result<Predicate, Misfit> {
-        let comparison = match operator {
-            Operator::Equal => Comparison::Equal,
-            Operator::NotEqual => Comparison::NotEqual,
-            Operator::Less => Comparison::Less,
-            Operator::AtMost => Comparison::AtMost,
-            Operator::Greater => Comparison::Greater,
-            Operator::AtLeast => Comparison::AtLeast,
-        };
-        let is_equality = matches!(operator, Operator::Equal | Operator::NotEqual);
+    fn compared(&self, subject: &Subject, comparison: Comparison, operand: &Operand) -> Result<Predicate, Misfit> {
+        let is_equality = matches!(comparison, Comparison::Equal | Comparison::NotEqual);
         let column = match subject {
             Subject::Column(column) => column,
             Subject::CallerRole => {
@@ -192,8 +194,7 @@ impl Asked<'_> {
     }
 
     fn column(&self, name: &ColumnName) -> Result<(ColumnName, FieldType), Misfit> {
-        let columns = || self.table.columns.iter().filter(|column| column.sensitivity != Sensitivity::Secret);
-        if let Some(column) = columns().find(|column| column.name == *name) {
+        if let Some(column) = columns(self.table).find(|column| column.name == *name) {
             return match column.field_type {
                 FieldType::Text { .. } | FieldType::Json => Err(misfit(
                     format!("`{name}` holds {}, which is not compared", column.field_type.describe()),
@@ -202,10 +203,7 @@ impl Asked<'_> {
                 _ => Ok((column.name.clone(), column.field_type.clone())),
             };
         }
-        let names: Vec<&str> = columns().map(|column| column.name.as_str()).collect();
-        let list = || format!("it has {}", names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "));
-        let help = closest(name.as_str(), &names).map_or_else(list, |meant| format!("did you mean `{meant}`?"));
-        Err(Misfit { code: UNKNOWN_COLUMN, message: format!("`{}` has no column `{name}`", self.table.name), help })
+        Err(unknown(name.as_str(), self.table))
     }
 
     fn caller_role(&self) -> Result<Value, Misfit> {

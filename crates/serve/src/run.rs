@@ -7,7 +7,7 @@ use crate::api_key::ApiKeys;
 use crate::at_work::{AtWork, Place};
 use crate::body::{Kind, Taken, read_json};
 use crate::cors::Origins;
-use crate::encode;
+use crate::encode::{self, Key};
 use crate::etag::{Weak, names_tag, quoted};
 use crate::idempotency::{Claim, Claims, Pledge};
 use crate::listing::{Asked, cursor};
@@ -39,6 +39,7 @@ use plan::procedure::{IN_SEGMENT, Outcome, Roles, Scheme, Writes};
 use plan::query::Output;
 use plan::value::{Comparison, Preference};
 use plan::{Problem, Query, Scope};
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -878,14 +879,15 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
                 Some((query, base)) => (query, base.as_str()),
                 None => (&list.query, &*list.base.text),
             };
-            let fixed = frame.binds(&list.base);
+            let mut parameters = frame.binds(&list.base);
+            let counted = asked.counts.then(|| parameters.clone());
             let (text, binds) = dialect::lower_listing(&list.database, query, base, &asked.listing);
-            let parameters = fixed.iter().cloned().chain(binds).collect();
+            parameters.extend(binds);
             let rows = executor.read(&Arc::from(text), parameters).await?;
-            let mut page = page(list, query, asked, rows);
-            if asked.counts {
+            let mut page = page(list, narrowed.as_ref().map(|(query, _)| query), asked, rows);
+            if let Some(mut parameters) = counted {
                 let (text, binds) = dialect::lower_count(&list.database, query, base, &asked.listing);
-                let parameters = fixed.into_iter().chain(binds).collect();
+                parameters.extend(binds);
                 let counted = executor.read(&Arc::from(text), parameters).await?;
                 // A document database counts nothing where there is nothing.
                 page.total = Some(match counted.first().and_then(|row| row.first()) {
@@ -1103,13 +1105,14 @@ impl Frame {
 
     /// The body, or what the request has picked of it.
     fn encoded(&self, parts: &AnswerParts) -> Vec<u8> {
-        let picked = match parts.asked.map(|asked| &self.slots[asked]) {
-            Some(Slot::Picked(picked)) => picked.clone(),
-            _ => None,
-        };
-        let places = picked.unwrap_or_else(|| (0..parts.body.len()).collect());
-        let fields = places.iter().map(|place| &parts.body[*place]);
-        let mut body = Vec::with_capacity(64 + parts.body.len() * 32);
+        match parts.asked.map(|asked| &self.slots[asked]) {
+            Some(Slot::Picked(Some(places))) => self.written(places.iter().map(|place| &parts.body[*place])),
+            _ => self.written(parts.body.iter()),
+        }
+    }
+
+    fn written<'a>(&self, fields: impl ExactSizeIterator<Item = &'a (Key, Expression)>) -> Vec<u8> {
+        let mut body = Vec::with_capacity(64 + fields.len() * 32);
         encode::object(&mut body, fields.map(|(key, expression)| (key, expression)), |body, expression| {
             match self.held(expression) {
                 Some(datum) => encode::value(body, datum),
@@ -1265,12 +1268,18 @@ fn typed(row: Row, types: &[FieldType]) -> Row {
         .collect()
 }
 
-/// The rows of a page, of which one more than asked for tells that there is another. `query` is what gave them.
-fn page(list: &List, query: &Query, asked: &Asked, rows: Vec<Row>) -> Page {
+/// The rows of a page, of which one more than asked for tells that there is another. `narrowed` is what gave them, where that is not the
+/// list's own query.
+fn page(list: &List, narrowed: Option<&Query>, asked: &Asked, rows: Vec<Row>) -> Page {
     let more = rows.len() > asked.page as usize;
+    let query = narrowed.unwrap_or(&list.query);
     let place = |output: &Output| list.query.outputs.iter().position(|known| known == output);
-    let places: Vec<usize> = query.outputs.iter().filter_map(place).collect();
-    let types: Vec<FieldType> = places.iter().map(|place| list.types[*place].clone()).collect();
+    // Where its columns stand among those of the list.
+    let places: Option<Vec<usize>> = narrowed.map(|query| query.outputs.iter().filter_map(place).collect());
+    let types: Cow<'_, [FieldType]> = match &places {
+        None => Cow::Borrowed(&list.types),
+        Some(places) => places.iter().map(|place| list.types[*place].clone()).collect(),
+    };
     let rows = rows.into_iter().take(asked.page as usize).map(|row| typed(row, &types));
     let rows: Vec<Row> = rows.collect();
     let position = |column: &ColumnName| {
@@ -1286,7 +1295,9 @@ fn page(list: &List, query: &Query, asked: &Asked, rows: Vec<Row>) -> Page {
             .collect();
         cursor(&asked.sort, &values)
     });
-    let Some(fields) = &asked.fields else { return Page { rows, next, fields: None, total: None } };
+    let (Some(fields), Some(places)) = (&asked.fields, &places) else {
+        return Page { rows, next, fields: None, total: None };
+    };
     let positions: Vec<usize> =
         fields.iter().filter_map(|field| places.iter().position(|place| place == field)).collect();
     let picked = |row: Row| positions.iter().map(|position| row[*position].clone()).collect();

@@ -34,7 +34,7 @@ mod tests;
 pub use access::{Access, Cache};
 pub use api::{ApiKind, ApiRequirements, DocumentationFormat, SecurityFeature};
 pub use codes::*;
-pub use condition::{Operand, Operator, RowCondition, Subject};
+pub use condition::{Operand, RowCondition, Subject};
 pub use credential::{Credential, CredentialValue};
 pub use cron::{Cron, DayRule};
 pub use database::{

@@ -3,11 +3,13 @@
 
 pub mod bounds;
 pub mod comparator;
+pub mod comparison;
 pub mod datum;
 pub mod decimal;
 pub mod diagnostic;
 pub mod digest;
 pub mod engine;
+pub mod expression;
 pub mod field_format;
 pub mod field_type;
 pub mod moment;
@@ -19,6 +21,7 @@ pub mod suppression;
 
 pub use bounds::Bounds;
 pub use comparator::Comparator;
+pub use comparison::Comparison;
 pub use datum::Datum;
 pub use decimal::{Decimal, MAX_SCALE};
 pub use diagnostic::{Code, Diagnostic, Place, Severity};
