@@ -22,6 +22,7 @@ use plan::query::{Holes, OnConflict, Order, Output, Predicate, Query, RowLock, W
 use plan::system;
 use plan::value::{Comparison, Value};
 use relational::{Lowering, Words};
+use std::borrow::Cow;
 use vocab::{ColumnName, Datum, Engine, FieldName, FieldType};
 
 /// A statement with placeholders, and where their values come from, in order.
@@ -350,6 +351,37 @@ fn write_over(engine: Engine, tables: &[Table], write: &Write) -> Result<Lowered
         Write::Add(add) => &add.from,
     };
     Ok(finished(engine, relational::write(Lowering::new(words(engine), tables, table), write)))
+}
+
+/// Most values of one statement: SQLite takes 32,766, the others more.
+const MOST_VALUES: usize = 32_000;
+/// How many rows a statement stores at once, the most first: few enough that each is prepared once.
+const ROWS: [usize; 3] = [100, 10, 1];
+
+/// A statement of [`lower_write`] or [`lower_emit`] that stores one row and is not looked at, for so many of the rows as it can store at once:
+/// itself where that is one.
+#[must_use]
+pub fn stores(statement: &str, rows: usize) -> (Cow<'_, str>, usize) {
+    const VALUES: &str = " VALUES (";
+    let is_plain = statement.starts_with("INSERT INTO ") && statement.ends_with(')');
+    let Some(at) = statement.rfind(VALUES).filter(|_| is_plain && rows > 1) else { return (statement.into(), 1) };
+    let row = &statement[at + VALUES.len() - 1..];
+    let values = row.matches(['?', '$']).count().max(1);
+    let count = ROWS.into_iter().find(|count| *count <= rows && count * values <= MOST_VALUES).unwrap_or(1);
+    let more = (1..count).map(|before| format!(", {}", postgresql::further(row, before * values)));
+    (format!("{statement}{}", more.collect::<String>()).into(), count)
+}
+
+/// A statement of [`lower_query`] that gives a column of the row that has a value there, for so many of the values as it can look for at once;
+/// none where it is of another form, or there is no value.
+#[must_use]
+pub fn finds(statement: &str, values: usize) -> Option<(String, usize)> {
+    let (column, _) = statement.strip_prefix("SELECT ")?.split_once(" FROM ")?;
+    let (before, place) = statement.rsplit_once(" = ").filter(|(_, place)| matches!(*place, "?" | "$1"))?;
+    let is_alone = before.strip_suffix(column).is_some_and(|before| before.ends_with(" WHERE "));
+    let count = ROWS.into_iter().find(|count| *count <= values && is_alone)?;
+    let places: Vec<String> = (0..count).map(|before| postgresql::further(place, before)).collect();
+    Some((format!("{before} IN ({})", places.join(", ")), count))
 }
 
 /// The statement behind [`plan::Step::Emit`]. Its four placeholders are the columns of [`system::outbox_events`] that always hold

@@ -43,6 +43,17 @@ pub fn number(text: &str) -> String {
     numbered
 }
 
+/// A part of a numbered statement with placeholders that are so many further; what has none stays as it is.
+pub fn further(part: &str, by: usize) -> String {
+    let mut pieces = part.split('$');
+    let mut moved = pieces.next().unwrap_or_default().to_owned();
+    for (index, piece) in pieces.enumerate() {
+        moved.push_str(&format!("${}", by + index + 1));
+        moved.push_str(piece.trim_start_matches(|next: char| next.is_ascii_digit()));
+    }
+    moved
+}
+
 /// The collation of addresses, which sorts them in an order of its own, is for comparing them.
 fn sorted_by(field_type: &FieldType) -> Option<&'static str> {
     match field_type {

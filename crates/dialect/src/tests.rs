@@ -3,7 +3,8 @@
 mod permission;
 
 use crate::{
-    Listing, Wanted, add_column, create_table, lower_listing, lower_listing_base, lower_query, lower_write, migration,
+    Listing, Wanted, add_column, create_table, finds, lower_emit, lower_listing, lower_listing_base, lower_query,
+    lower_write, migration, stores,
 };
 use expect_test::{Expect, expect};
 use plan::DatabasePlan;
@@ -166,4 +167,46 @@ fn queries() {
 #[test]
 fn keywords_are_sorted_so_that_the_search_finds_them() {
     assert!(crate::sqlite::KEYWORDS.is_sorted());
+}
+
+#[test]
+fn rows_of_one_statement_are_stored_together() {
+    let statement = |engine, rows| {
+        let one = lower_emit(engine);
+        let (several, count) = stores(&one, rows);
+        (several.rsplit_once("VALUES ").unwrap().1.to_owned(), count)
+    };
+    assert_eq!(statement(Engine::Sqlite, 9), ("(?, ?, ?, ?)".to_owned(), 1));
+    let (numbered, count) = statement(Engine::PostgreSql, 99);
+    assert_eq!(count, 10);
+    assert!(numbered.starts_with("($1, $2, $3, $4), ($5, $6, $7, $8), ($9, $10, $11, $12), "), "{numbered}");
+    assert!(numbered.ends_with("($37, $38, $39, $40)"), "{numbered}");
+    let (counted, count) = statement(Engine::MySql, 250);
+    assert_eq!((count, counted.matches('?').count()), (100, 400));
+    // What cannot take as many values takes fewer rows, and what is looked at, or is no statement, takes one.
+    let wide = format!("INSERT INTO wide (a) VALUES ({}?)", "?, ".repeat(399));
+    assert_eq!(stores(&wide, 100).1, 10);
+    for single in ["INSERT INTO t (a) VALUES (?) RETURNING a", "UPDATE t SET a = ?", r#"{"insert": "t"}"#] {
+        assert_eq!(stores(single, 100), (single.into(), 1));
+    }
+}
+
+#[test]
+fn values_of_one_column_are_looked_for_together() {
+    let together = |statement: &str, values| finds(statement, values).map(|(text, count)| format!("{count}: {text}"));
+    let sqlite = "SELECT sku FROM parts WHERE sku = ?";
+    assert_eq!(together(sqlite, 0), None);
+    assert_eq!(together(sqlite, 9).unwrap(), "1: SELECT sku FROM parts WHERE sku IN (?)");
+    assert_eq!(finds(sqlite, 99).unwrap().1, 10);
+    let numbered = together("SELECT \"id\" FROM \"a\" WHERE \"id\" = $1", 10).unwrap();
+    assert_eq!(numbered, "10: SELECT \"id\" FROM \"a\" WHERE \"id\" IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)");
+    for other in [
+        "SELECT a, b FROM t WHERE a = ?",
+        "SELECT a FROM t WHERE b = ?",
+        "SELECT a FROM t WHERE b = ? AND a = ?",
+        "SELECT a FROM t WHERE a = ? FOR UPDATE",
+        r#"{"find": "t"}"#,
+    ] {
+        assert_eq!(finds(other, 10), None, "{other}");
+    }
 }

@@ -149,8 +149,9 @@ fn method_view(plan: &Plan, outline: &Outline<'_>, names: &mut Names, types: &mu
     let answers: Vec<(u16, String)> =
         outline.answers.iter().map(|answer| (answer.status, types.answer(&name, outline, answer))).collect();
     let result = |(_, (status, of)): (&Success<'_>, &(u16, String))| format!("Answer<{status}, {of}>");
-    let (usual, preferred): (Vec<_>, Vec<_>) =
-        outline.answers.iter().zip(&answers).partition(|(answer, _)| answer.preference.is_none());
+    let ways = outline.answers.iter().zip(&answers);
+    let of_one = ways.filter(|(answer, _)| !matches!(answer.content, Content::Records(_)));
+    let (usual, preferred): (Vec<_>, Vec<_>) = of_one.partition(|(answer, _)| answer.preference.is_none());
     let results: Vec<String> = usual.into_iter().map(result).collect();
     let preferred: Vec<Value> = preferred
         .into_iter()
@@ -185,11 +186,27 @@ fn method_view(plan: &Plan, outline: &Outline<'_>, names: &mut Names, types: &mu
         options,
         result => results.join(" | "),
         preferred,
+        several => several(outline, &answers, types),
         spared => outline.is_spared(),
         picked,
         list,
         problems,
     }
+}
+
+/// The parameters and the result of a method that is given a list of records.
+fn several(outline: &Outline<'_>, answers: &[(u16, String)], types: &mut Types) -> Option<Value> {
+    outline.several?;
+    let mut ways = outline.answers.iter().zip(answers);
+    let (_, (status, of)) = ways.find(|(answer, _)| matches!(answer.content, Content::Records(_)))?;
+    let (_, parameters) = parameters(outline, types);
+    let own = parameters.iter().map(|parameter| {
+        let text = |name| parameter.get_attr(name).map(|value| value.to_string()).unwrap_or_default();
+        let list = if text("name") == "body" { "[]" } else { "" };
+        format!("{}: {}{list}, ", text("name"), text("of"))
+    });
+    let own = own.collect::<String>();
+    Some(context! { own, result => format!("Answer<{status}, {of}>") })
 }
 
 /// The path as an expression, and the parameters before `query` and `options`.
@@ -329,6 +346,13 @@ impl Types {
                     }
                     Tagged::Yes | Tagged::No => picked(outline, self.declare(&record, RECORD, fields.collect())),
                 }
+            }
+            Content::Records(body) => {
+                let fields = body.iter().map(|field| {
+                    let null = outline.slots.nullability(&field.value) == Nullability::Nullable;
+                    property(field.name.as_str(), &Typed::of(&field.field_type, null), false, &field.description)
+                });
+                format!("{}[]", self.declare(&record, RECORD, fields.collect()))
             }
             // One text: its rows are for whoever reads it.
             Content::Page(_, RowsFormat::Csv | RowsFormat::Ndjson) => "string".to_owned(),

@@ -18,7 +18,7 @@ use plan::procedure::{
     Scheme, Step, Trigger,
 };
 use plan::query::{Cardinality, Choice, Direction, Holes, Order, Output, Predicate, Query, Write};
-use plan::shape::Shape;
+use plan::shape::{Entries, Shape};
 use plan::value::{Condition, Preference, RequestValue, Value};
 use plan::{Plan, Problem, Table};
 use std::collections::BTreeSet;
@@ -36,6 +36,8 @@ pub struct Outline<'a> {
     pub cookie: Option<Cookie>,
     pub limit: Option<(&'a PolicyName, &'a LimitKey)>,
     pub body: Option<Body<'a>>,
+    /// What a list of records may bring, where one is taken.
+    pub several: Option<&'a Entries>,
     /// What operations may be asked for, where they may.
     pub patchable: Option<&'a Patchable>,
     pub listing: Option<Listing<'a>>,
@@ -162,6 +164,8 @@ pub struct Success<'a> {
 pub enum Content<'a> {
     Nothing,
     Record(&'a [ResponseField]),
+    /// A list of records.
+    Records(&'a [ResponseField]),
     /// A page of rows with these fields.
     Page(Vec<RowField<'a>>, RowsFormat),
 }
@@ -228,7 +232,7 @@ fn outline<'a>(plan: &'a Plan, endpoint: &'a Endpoint) -> Option<Outline<'a>> {
         }
     }
     // What is answered to whoever says nothing of it comes first.
-    answers.sort_by_key(|answer| answer.preference);
+    answers.sort_by_key(|answer| (matches!(answer.content, Content::Records(_)), answer.preference));
     Some(Outline {
         endpoint,
         example: example(plan, endpoint),
@@ -248,6 +252,10 @@ fn outline<'a>(plan: &'a Plan, endpoint: &'a Endpoint) -> Option<Outline<'a>> {
             _ => None,
         }),
         body: steps.iter().find_map(|step| body(step)),
+        several: steps.iter().find_map(|step| match step {
+            Step::Validate(Input::List(entries)) => Some(entries),
+            _ => None,
+        }),
         patchable: steps.iter().find_map(|step| match step {
             Step::Validate(Input::Patch(patchable)) => Some(patchable),
             _ => None,
@@ -354,6 +362,13 @@ fn success<'a>(
             let content = Content::Page(fields.collect(), *format);
             Some(Success { status: 200, content, tagged: Tagged::Yes, location: None, preference: None })
         }
+        Response::Records { status, slot: _, fields } => Some(Success {
+            status: *status,
+            content: Content::Records(fields),
+            tagged: Tagged::No,
+            location: None,
+            preference: None,
+        }),
         Response::Problem(_)
         | Response::UnknownReference(_)
         | Response::Inconsistent { .. }

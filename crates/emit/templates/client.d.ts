@@ -140,6 +140,9 @@ export class {{ class }} {
 {% for preferred in method.preferred %}
   {{ method.name }}({{ own }}options: {{ method.options }} & { prefer: '{{ preferred.word }}' }): Promise<{{ preferred.result }}>;
 {% endfor %}
+{% if method.several %}
+  {{ method.name }}({{ method.several.own }}options?: {{ method.options }}): Promise<{{ method.several.result }}>;
+{% endif %}
   {{ method.name }}{{ of }}({{ all }}options?: {{ options }}): Promise<{{ method.result }}>;
 {% if method.list and method.list.all %}
 

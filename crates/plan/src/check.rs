@@ -172,7 +172,13 @@ impl Checker {
             Step::Limit { by: LimitKey::Field(slot, _), .. } | Step::Spare { by: LimitKey::Field(slot, _), .. } => {
                 self.slot(slot, slots);
             }
+            Step::LimitEach { by: LimitKey::Field(slot, _), of, .. } => {
+                self.slot(slot, slots);
+                self.slot(of, slots);
+            }
+            Step::LimitEach { by: LimitKey::Principal | LimitKey::Address, of, .. } => self.slot(of, slots),
             Step::Authorize { .. }
+            | Step::Form
             | Step::Limit { by: LimitKey::Principal | LimitKey::Address, .. }
             | Step::Spare { by: LimitKey::Principal | LimitKey::Address, .. }
             | Step::Claim
@@ -186,6 +192,7 @@ impl Checker {
                 Input::Body(_)
                 | Input::Changes(_)
                 | Input::Patch(_)
+                | Input::List(_)
                 | Input::Parameters(_)
                 | Input::Query(_)
                 | Input::Listing(_)
@@ -301,7 +308,7 @@ impl Checker {
                 body.iter().for_each(|field| self.value(&field.value, slots));
                 self.value(tag, slots);
             }
-            Response::Rows { slot, .. } => self.slot(slot, slots),
+            Response::Rows { slot, .. } | Response::Records { slot, .. } => self.slot(slot, slots),
             Response::Redirect(value) => self.value(value, slots),
             Response::Problem(_)
             | Response::UnknownReference(_)

@@ -206,6 +206,8 @@ pub fn outcome_name(outcome: Outcome) -> &'static str {
         Outcome::Unchanged => "unchanged",
         Outcome::Yes => "yes",
         Outcome::No => "no",
+        Outcome::Single => "single",
+        Outcome::Several => "several",
         Outcome::Answered => "answered",
         Outcome::Refused => "refused",
         Outcome::Unknown => "unknown",
@@ -218,6 +220,8 @@ pub fn step_name(step: &Step) -> &'static str {
     match step {
         Step::Authorize { .. } => "authorize",
         Step::Limit { .. } => "limit",
+        Step::LimitEach { .. } => "limit each",
+        Step::Form => "form",
         Step::Spare { .. } => "spare",
         Step::Claim => "claim",
         Step::Recall(_) => "recall",
@@ -264,7 +268,8 @@ fn step(step: &Step) -> String {
                 failures.as_ref().map_or(String::new(), |policy| format!(", failures count against {policy}"));
             format!("{name} by {scheme}{scope}{role}{grant}{failures}")
         }
-        Step::Limit { policy, by } | Step::Spare { policy, by } => {
+        Step::Form => format!("{name} of the body"),
+        Step::Limit { policy, by } | Step::Spare { policy, by } | Step::LimitEach { policy, by, of: _ } => {
             let by = match by {
                 LimitKey::Principal => "principal".to_owned(),
                 LimitKey::Address => "address".to_owned(),
@@ -281,6 +286,7 @@ fn step(step: &Step) -> String {
                 let kept: Vec<&str> = what.kept.iter().map(FieldName::as_str).collect();
                 format!("{name} body as changes of {} or operations, beside {}", shape(&what.shape), kept.join(", "))
             }
+            Input::List(what) => format!("{name} body as at most {} of {}", what.max, shape(&what.shape)),
             Input::Parameters(what) => format!("{name} parameters as {}", shape(what)),
             Input::Query(what) => format!("{name} query string as {}", shape(what)),
             Input::Listing(open) => format!("{name} query string for{}", holes(open)),
@@ -525,13 +531,16 @@ fn response(response: &Response) -> String {
             };
             format!("respond 200 with the rows of {slot}{format}")
         }
+        Response::Records { status, slot, fields } => {
+            let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+            format!("respond {status} with the list {slot} of {{ {} }}", names.join(", "))
+        }
         Response::Problem(problem) => format!("respond {} {}", problem.status(), problem.name()),
         Response::UnknownReference(field) => format!("respond 422 because {field} names no record"),
-        Response::Entry { list, field, detail: None } => {
-            format!("respond 422 because {field} of this record of {list} names no record")
-        }
-        Response::Entry { list, field, detail: Some(detail) } => {
-            format!("respond 422 because {field} of this record of {list} {detail}")
+        Response::Entry { list, field, detail } => {
+            let of = list.as_ref().map_or_else(String::new, |list| format!(" of {list}"));
+            let detail = detail.as_deref().unwrap_or("names no record");
+            format!("respond 422 because {field} of this record{of} {detail}")
         }
         Response::Short { list, field } => {
             format!("respond 409 because there is less than {field} of this record of {list}")

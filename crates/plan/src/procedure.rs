@@ -4,7 +4,7 @@
 use crate::problem::Problem;
 use crate::query::{Cardinality, Holes, OnConflict, Query, Write};
 use crate::scope::Scope;
-use crate::shape::Shape;
+use crate::shape::{self, Shape};
 use crate::value::{Condition, Value};
 use manifest::Entries;
 use manifest::point::Given;
@@ -142,6 +142,10 @@ pub enum Outcome {
     Yes,
     /// It does not.
     No,
+    /// The body is one record, or nothing that could be several.
+    Single,
+    /// The body is a list.
+    Several,
     /// The other side did it; the slot holds its answer.
     Answered,
     /// The other side refused for good; nothing happened there.
@@ -163,6 +167,8 @@ impl Outcome {
             | Self::Unchanged
             | Self::Yes
             | Self::No
+            | Self::Single
+            | Self::Several
             | Self::Refused
             | Self::Unknown => false,
         }
@@ -198,6 +204,15 @@ pub enum Step {
         /// Whom the request is counted for.
         by: LimitKey,
     },
+    /// Counts each record of the list behind the first, as which the request was counted, or none of them and ends with 429.
+    LimitEach {
+        /// The policy.
+        policy: PolicyName,
+        /// Whom the records are counted for.
+        by: LimitKey,
+        /// The slot of an [`Input::List`].
+        of: SlotName,
+    },
     /// Ends with 429 where nothing is left under the policy, and counts nothing: what is counted comes later, where it failed.
     Spare {
         /// The policy.
@@ -216,6 +231,8 @@ pub enum Step {
     SameOrigin,
     /// Has the answer hand the browser a token as the cookie of its session; without one it takes the cookie away.
     SetSession(Option<Value>),
+    /// Reads the JSON body, and tells whether it is a list.
+    Form,
     /// Reads what the request brings and checks it, or ends with 4xx. Gives a record.
     Validate(Input),
     /// What the body of an [`Input::Patch`] makes of the row: a record of changes. Ends with 409 where an operation does not fit the row.
@@ -461,6 +478,8 @@ pub enum Input {
     /// The JSON body: a record of changes as above, or by its media type operations on a record (RFC 6902). What it comes to is known with
     /// the row: [`Step::Patched`].
     Patch(Patchable),
+    /// The JSON body: a list of whole records, never empty. The slot holds a record with them as [`RECORDS`].
+    List(shape::Entries),
     /// The parameters of the path.
     Parameters(Shape),
     /// The parameters of the query string: every one of them, once.
@@ -477,7 +496,7 @@ impl Input {
     pub fn shape_of_body(&self) -> Option<&Shape> {
         match self {
             Self::Body(shape) | Self::Changes(shape) | Self::Patch(Patchable { shape, .. }) => Some(shape),
-            Self::Parameters(_) | Self::Query(_) | Self::Listing(_) | Self::Selection(_) => None,
+            Self::List(_) | Self::Parameters(_) | Self::Query(_) | Self::Listing(_) | Self::Selection(_) => None,
         }
     }
 }
@@ -489,6 +508,24 @@ pub struct Patchable {
     pub shape: Shape,
     /// Those beside them that a caller sees of the record: they can be tested and copied, and stay as they are.
     pub kept: Vec<FieldName>,
+}
+
+/// The field of a body that is a list.
+pub const RECORDS: &str = "records";
+
+/// What a list holds that is gone through, wherever among the items it is brought.
+#[must_use]
+pub fn entries_of<'a>(items: &'a [Item], of: &SlotName, list: &FieldName) -> Option<&'a shape::Entries> {
+    items.iter().find_map(|item| match item {
+        Item::Let(slot, Step::Validate(Input::Body(shape))) if slot == of => {
+            shape.fields.iter().find(|field| field.name == *list)?.entries.as_deref()
+        }
+        Item::Let(slot, Step::Validate(Input::List(entries))) if slot == of => Some(entries),
+        Item::Transaction(body) => entries_of(body, of, list),
+        Item::Match(_, arms) => arms.iter().find_map(|(_, body)| entries_of(body, of, list)),
+        Item::Each(each) => entries_of(&each.body, of, list),
+        Item::Let(..) | Item::Do(_) | Item::Promise(_) | Item::Exit(..) => None,
+    })
 }
 
 /// The media type of a body of changes (RFC 7396); JSON of any other name is taken for one too.
@@ -553,6 +590,15 @@ pub enum Response {
         /// How they are written.
         format: RowsFormat,
     },
+    /// An answer with the records of a list, as a JSON list.
+    Records {
+        /// The status code.
+        status: u16,
+        /// The list that [`Item::Each`] has made.
+        slot: SlotName,
+        /// What it holds of each record, in order.
+        fields: Vec<ResponseField>,
+    },
     /// An error.
     Problem(Problem),
     /// The error that this field of the body names no record.
@@ -567,8 +613,8 @@ pub enum Response {
     /// The same where the field stands in a list: that field of the record which [`Item::Each`] is at. `detail` says what it must
     /// do; none: it names no record.
     Entry {
-        /// The field that holds the list.
-        list: FieldName,
+        /// The field that holds the list; none where the body is the list.
+        list: Option<FieldName>,
         /// The field of the record.
         field: FieldName,
         /// What it must do, for people; none where it must name a record.
@@ -672,15 +718,19 @@ impl Step {
     /// The ways a step can come out, or `None` when there is one way only and the slot holds the result.
     #[must_use]
     pub fn outcomes(&self) -> Option<&'static [Outcome]> {
-        use Outcome::{Answered, Changed, Found, Inserted, Missing, No, Present, Refused, Unchanged, Unknown, Yes};
+        use Outcome::{
+            Answered, Changed, Found, Inserted, Missing, No, Present, Refused, Several, Single, Unchanged, Unknown, Yes,
+        };
         match self {
             Self::Read { cardinality: Cardinality::One, .. } => Some(&[Found, Missing]),
             Self::Write(Write::Insert { on_conflict: OnConflict::Keep { .. }, .. }) => Some(&[Inserted, Present]),
             Self::Write(Write::Update { .. } | Write::Delete { .. } | Write::Add(_)) => Some(&[Changed, Unchanged]),
             Self::Check(_) | Self::VerifyPassword { .. } => Some(&[Yes, No]),
+            Self::Form => Some(&[Single, Several]),
             Self::Await { .. } | Self::Fetch { .. } => Some(&[Answered, Refused, Unknown]),
             Self::Authorize { .. }
             | Self::Limit { .. }
+            | Self::LimitEach { .. }
             | Self::Spare { .. }
             | Self::Claim
             | Self::Recall(_)
@@ -710,6 +760,8 @@ impl Step {
         match self {
             Self::Authorize { .. }
             | Self::Limit { .. }
+            | Self::LimitEach { .. }
+            | Self::Form
             | Self::Spare { .. }
             | Self::Claim
             | Self::SameOrigin

@@ -159,12 +159,15 @@ impl Asker {
                 Input::Body(_)
                 | Input::Changes(_)
                 | Input::Patch(_)
+                | Input::List(_)
                 | Input::Query(_)
                 | Input::Listing(_)
                 | Input::Selection(_),
             )
             | Step::Read { .. }
             | Step::Limit { .. }
+            | Step::LimitEach { .. }
+            | Step::Form
             | Step::Spare { .. }
             | Step::Claim
             | Step::Recall(_)
@@ -259,6 +262,8 @@ fn does(step: &Step) -> bool {
         | Step::Presign { .. } => true,
         Step::Authorize { .. }
         | Step::Limit { .. }
+        | Step::LimitEach { .. }
+        | Step::Form
         | Step::Spare { .. }
         | Step::Claim
         | Step::Recall(_)

@@ -99,6 +99,8 @@ impl Found<'_> {
             Step::Write(write) => self.write(write),
             Step::Authorize { .. }
             | Step::Limit { .. }
+            | Step::LimitEach { .. }
+            | Step::Form
             | Step::Spare { .. }
             | Step::SameOrigin
             | Step::SetSession(_)

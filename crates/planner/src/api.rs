@@ -215,13 +215,10 @@ impl Designer<'_> {
         if self.problems.len() > problems_before {
             return None;
         }
-        let guarded = Guarded {
-            scheme,
-            role: overrides::role(endpoint),
-            grant: overrides::grant(endpoint),
-            policy: self.policy(endpoint, requirements),
-            by,
-        };
+        let policy = self.policy(endpoint, requirements);
+        let quota = self.policies.iter().find(|known| known.name == policy).map_or(0, |known| known.quota);
+        let (role, grant) = (overrides::role(endpoint), overrides::grant(endpoint));
+        let guarded = Guarded { scheme, role, grant, policy, by, quota };
         let lowered = self.lower(endpoint, &inferred, &resolved, &guarded, known);
         lowered.map(|endpoint| Endpoint { cache: cache.unwrap_or(Cache::NoStore), ..endpoint })
     }

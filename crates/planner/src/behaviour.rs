@@ -24,10 +24,11 @@ use crate::table::column_name;
 use catalog::{Compared, Entity, Field, PathKind};
 use plan::database::{Column, Sensitivity};
 use plan::procedure::{
-    Generated, Input, Item, LimitKey, Outcome, Patchable, Response, ResponseField, Roles, Scheme, Step, Writes,
+    Each, Generated, Input, Item, LimitKey, Outcome, Patchable, RECORDS, Response, ResponseField, Roles, Scheme, Step,
+    Writes,
 };
 use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, RowLock, Write};
-use plan::shape::{Presence, Shape, ShapeField};
+use plan::shape::{Entries, Presence, Shape, ShapeField};
 use plan::value::{Comparison, Condition, Preference, RequestValue};
 use plan::{Problem, Query, Table, Value};
 use spec::{Endpoint, Method};
@@ -35,6 +36,9 @@ use vocab::{
     ColumnName, Comparator, Datum, EventName, FieldName, FieldType, PolicyName, RoleName, ScopeToken, SlotName,
     TableName,
 };
+
+/// Most records of one body.
+const MAX_RECORDS: u32 = 1000;
 
 /// Who may call, and how often.
 pub struct Guarded {
@@ -45,6 +49,8 @@ pub struct Guarded {
     pub grant: Option<ScopeToken>,
     pub policy: PolicyName,
     pub by: LimitKey,
+    /// How many requests of one caller the policy lets through in a row.
+    pub quota: u32,
 }
 
 /// What a behaviour comes to.
@@ -627,9 +633,10 @@ impl Given<'_> {
         RecordKey::of(self.table).expect("a table whose records have no name was refused")
     }
 
-    /// The steps before a new row: who may call, what comes in, and the row's id where the server makes it.
-    fn opening(&self) -> Vec<Item> {
+    /// The steps before a new row: who may call, what is done where several come, what comes in, and the row's id where the server makes it.
+    fn opening(&self, several: Vec<Item>) -> Vec<Item> {
         let mut items = self.write_guards();
+        items.extend(several);
         items.extend(self.checked_parameters());
         items.push(Item::Let(slot("input"), Step::Validate(Input::Body(self.shape()))));
         items.extend(self.consistent(|name| self.given(name)));
@@ -775,17 +782,62 @@ impl Given<'_> {
 
     /// A new record is stored and told of, in one transaction with its answer. `minimal` is for whoever prefers little.
     fn stored(&self, event: &EventName, answer: Response, minimal: Option<Response>) -> Item {
+        let mut changes = self.find_parent(RowLock::ForUpdate);
+        changes.extend(self.find_references());
+        changes.push(self.insert());
+        changes.push(self.emit_new(event));
+        changes.extend(minimal.into_iter().flat_map(|minimal| answered_where(Preference::Minimal, minimal)));
+        self.once(changes, answer)
+    }
+
+    /// Several new rows at once, where the body is a list: all of them or none. Who is not known makes one at a time.
+    fn several(&self, event: &EventName, status: u16) -> Vec<Item> {
+        let max = self.guarded.quota.min(MAX_RECORDS);
+        if self.guarded.scheme.is_none() || max < 2 {
+            return Vec::new();
+        }
+        let (list, records) = (slot("list"), field_name(RECORDS));
+        let each = |body, gives, into| {
+            let (of, list, item) = (list.clone(), records.clone(), slot("input"));
+            Item::Each(Box::new(Each { of, list, item, body, gives, into: slot(into) }))
+        };
+        let entries = Entries { shape: self.shape(), max };
+        let (policy, by) = (self.guarded.policy.clone(), self.guarded.by.clone());
+        let mut body: Vec<Item> = self.checked_parameters().into_iter().collect();
+        body.push(Item::Let(list.clone(), Step::Validate(Input::List(entries))));
+        body.push(Item::Do(Step::LimitEach { policy, by, of: list.clone() }));
+        let mut changes = vec![Item::Do(Step::Recall(slot("claim")))];
+        changes.extend(self.find_parent(RowLock::ForUpdate));
+        // Whether all are right is known before the first is stored: what is written and not looked at goes out together.
+        let mut checks = self.consistent(|name| self.given(name));
+        checks.extend(self.find_references());
+        if !checks.is_empty() {
+            changes.push(each(in_list(checks), Vec::new(), "checked"));
+        }
+        let fields = self.answer(|name| self.new_value(name.as_str()));
+        let gives = fields.iter().map(|field| (field.name.clone(), field.value.clone())).collect();
+        let mut stores = Vec::new();
+        match self.record_key().origin {
+            Origin::Server => stores.push(Item::Let(slot("id"), Step::Generate(Generated::Uuid))),
+            Origin::Database | Origin::Client => {}
+        }
+        stores.push(self.insert());
+        stores.push(self.emit_new(event));
+        changes.push(each(stores, gives, "made"));
+        changes.push(Item::Exit(Response::Records { status, slot: slot("made"), fields }, Writes::Keep));
+        body.push(Item::Transaction(changes));
+        let arms = vec![(Outcome::Single, Vec::new()), (Outcome::Several, body)];
+        vec![Item::Let(slot("form"), Step::Form), Item::Match(slot("form"), arms)]
+    }
+
+    /// The new row is stored; where the database makes its key, that is bound.
+    fn insert(&self) -> Item {
         let table = self.entity.table.clone();
         let key = self.record_key();
         let made = (key.origin == Origin::Database).then_some(key.column);
         let is_made = made.is_some();
         let insert = Step::Write(Write::Insert { table, values: self.row(), on_conflict: OnConflict::Fail, made });
-        let mut changes = self.find_parent(RowLock::ForUpdate);
-        changes.extend(self.find_references());
-        changes.push(if is_made { Item::Let(slot("id"), insert) } else { Item::Do(insert) });
-        changes.push(self.emit_new(event));
-        changes.extend(minimal.into_iter().flat_map(|minimal| answered_where(Preference::Minimal, minimal)));
-        self.once(changes, answer)
+        if is_made { Item::Let(slot("id"), insert) } else { Item::Do(insert) }
     }
 
     /// The transaction of a change with its answer, which stands for it when the request is sent again.
@@ -1064,6 +1116,23 @@ fn opposite(comparator: Comparator) -> Comparison {
         Comparator::LessThan => Comparison::AtLeast,
         Comparator::AtMost => Comparison::Greater,
     }
+}
+
+/// The same of a record of a list: what is wrong is told with its place.
+fn in_list(items: Vec<Item>) -> Vec<Item> {
+    let told = |item| match item {
+        Item::Exit(Response::Inconsistent { field, detail }, writes) => {
+            Item::Exit(Response::Entry { list: None, field, detail: Some(detail) }, writes)
+        }
+        Item::Exit(Response::UnknownReference(field), writes) => {
+            Item::Exit(Response::Entry { list: None, field, detail: None }, writes)
+        }
+        Item::Match(slot, arms) => {
+            Item::Match(slot, arms.into_iter().map(|(outcome, body)| (outcome, in_list(body))).collect())
+        }
+        item => item,
+    };
+    items.into_iter().map(told).collect()
 }
 
 /// Ends with that answer where the caller prefers so.

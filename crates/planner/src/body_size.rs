@@ -1,6 +1,6 @@
 //! How large the body of an endpoint may be: large enough for the longest value of every field, however it is escaped.
 
-use plan::procedure::{Item, Step};
+use plan::procedure::{Input, Item, Step};
 use plan::shape::{Entries, ShapeField};
 use vocab::FieldType;
 
@@ -14,6 +14,8 @@ const BYTES_OF_CHARACTER: u64 = 12;
 const BYTES_OF_SHORT_VALUE: u64 = 64 * BYTES_OF_CHARACTER;
 /// Quotes, colon, comma, and white space around them.
 const BYTES_AROUND: u64 = 16;
+/// A list of records is taken up to that.
+const MOST_OF_LIST: u64 = 4 * 1024 * 1024;
 /// White space elsewhere.
 const SLACK: u64 = 4096;
 
@@ -24,6 +26,14 @@ pub fn max_body_bytes(procedure: &[Item]) -> u64 {
         _ => None,
     });
     let needed: u64 = shapes.flat_map(|shape| &shape.fields).map(bytes).sum();
+    let lists = procedure.iter().filter_map(|item| match item {
+        Item::Match(_, arms) => arms.iter().flat_map(|(_, body)| body).find_map(|item| match item {
+            Item::Let(_, Step::Validate(Input::List(known))) => Some(entries(known).min(MOST_OF_LIST - SLACK)),
+            _ => None,
+        }),
+        _ => None,
+    });
+    let needed = lists.fold(needed, u64::max);
     (needed + SLACK).next_multiple_of(STEP).min(MOST)
 }
 
@@ -61,13 +71,14 @@ fn entries(known: &Entries) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use plan::procedure::Input;
+    use plan::procedure::Outcome;
     use plan::shape::{Presence, Shape};
     use vocab::{Bounds, FieldName, SlotName};
 
     #[test]
     fn the_longest_values_fit_and_the_bounds_hold() {
-        let of = |field_type| {
+        let slot = || SlotName::parse("input").unwrap();
+        let shape = |field_type| {
             let field = ShapeField {
                 format: None,
                 name: FieldName::parse("body").unwrap(),
@@ -80,8 +91,14 @@ mod tests {
                 entries: None,
                 description: String::new(),
             };
-            let shape = Shape { name: "A".to_owned(), fields: vec![field] };
-            max_body_bytes(&[Item::Let(SlotName::parse("input").unwrap(), Step::Validate(Input::Body(shape)))])
+            Shape { name: "A".to_owned(), fields: vec![field] }
+        };
+        let brought = |input| Item::Let(slot(), Step::Validate(input));
+        let of = |field_type| max_body_bytes(&[brought(Input::Body(shape(field_type)))]);
+        let of_list = |max| {
+            let list = Input::List(Entries { shape: shape(FieldType::Text { max: 5_000 }), max });
+            let arms = vec![(Outcome::Single, Vec::new()), (Outcome::Several, vec![brought(list)])];
+            max_body_bytes(&[Item::Match(slot(), arms)])
         };
         assert_eq!(max_body_bytes(&[]), 65_536);
         assert_eq!(of(FieldType::Boolean), 65_536);
@@ -89,5 +106,7 @@ mod tests {
         assert_eq!(of(FieldType::Text { max: 50_000 }), 655_360);
         assert_eq!(of(FieldType::Text { max: 1_000_000 }), 12_058_624);
         assert_eq!(of(FieldType::Text { max: 4_000_000 }), MOST);
+        assert_eq!(of_list(10), 655_360);
+        assert_eq!(of_list(1_000), MOST_OF_LIST);
     }
 }

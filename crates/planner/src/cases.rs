@@ -304,7 +304,8 @@ impl<'a> Asker<'a> {
                 cases.extend(asks_for_parent(body).then(|| self.missing()));
             }
             Some(
-                Response::Problem(_)
+                Response::Records { .. }
+                | Response::Problem(_)
                 | Response::UnknownReference(_)
                 | Response::Inconsistent { .. }
                 | Response::Entry { .. }
@@ -323,6 +324,7 @@ impl<'a> Asker<'a> {
                     cases.extend(self.wrong_changes(&patchable.shape));
                     cases.extend(self.operations(patchable));
                 }
+                Item::Match(_, arms) => cases.extend(arms.iter().flat_map(|(_, body)| self.lists_of_records(body))),
                 Item::Let(_, Step::Validate(Input::Listing(holes))) => cases.extend(self.wrong_parameters(holes)),
                 Item::Let(_, Step::Validate(Input::Selection(_))) => cases.extend(self.wrong_selection()),
                 Item::Let(_, Step::Validate(Input::Query(shape))) => cases.extend(self.wrong_query(shape)),
@@ -858,7 +860,7 @@ fn references(items: &[Item]) -> Vec<&FieldName> {
 /// The fields of the records of lists whose values must name a record.
 fn listed_references(items: &[Item]) -> Vec<(&FieldName, &FieldName)> {
     let of = |item| match item {
-        &Item::Exit(Response::Entry { ref list, ref field, detail: None }, _) => vec![(list, field)],
+        &Item::Exit(Response::Entry { list: Some(ref list), ref field, detail: None }, _) => vec![(list, field)],
         Item::Transaction(body) => listed_references(body),
         Item::Each(each) => listed_references(&each.body),
         Item::Match(_, arms) => arms.iter().flat_map(|(_, body)| listed_references(body)).collect(),
@@ -910,6 +912,7 @@ fn tells_key(endpoint: &Endpoint) -> bool {
         Some(
             Response::Record { .. }
             | Response::Rows { .. }
+            | Response::Records { .. }
             | Response::Problem(_)
             | Response::UnknownReference(_)
             | Response::Inconsistent { .. }

@@ -17,10 +17,11 @@ use manifest::Entries;
 use manifest::point::Given;
 use plan::api::Endpoint;
 use plan::procedure::{
-    CALLER, Generated, Input, Item, LimitKey, Location, MAY, Outcome, Patchable, Procedure, Response, ResponseField,
-    Roles, RowsFormat, Scheme, Step, Writes,
+    CALLER, Generated, Input, Item, LimitKey, Location, MAY, Outcome, Patchable, Procedure, RECORDS, Response,
+    ResponseField, Roles, RowsFormat, Scheme, Step, Writes, entries_of,
 };
 use plan::query::{Cardinality, Holes, OnConflict, Order, Output, Predicate, Query, Write};
+use plan::shape;
 use plan::value::{Comparison, Condition, Preference, RequestValue, Value};
 use plan::{DatabasePlan, Plan, Problem, Scope, ShapeField, accounts, check, print};
 use std::collections::BTreeMap;
@@ -60,6 +61,20 @@ pub(crate) enum Operation {
     Limit {
         limiter: Arc<Limiter>,
         by: CountedFor,
+    },
+    LimitEach {
+        limiter: Arc<Limiter>,
+        by: CountedFor,
+        of: usize,
+    },
+    Form {
+        slot: Option<usize>,
+        max_body_bytes: u64,
+    },
+    ValidateList {
+        slot: Option<usize>,
+        entries: shape::Entries,
+        max_body_bytes: u64,
     },
     Spare {
         limiter: Arc<Limiter>,
@@ -210,6 +225,11 @@ pub(crate) enum Operation {
         format: RowsFormat,
         writes: Writes,
     },
+    Records {
+        status: u16,
+        slot: usize,
+        writes: Writes,
+    },
     Problem {
         problem: Problem,
         writes: Writes,
@@ -224,7 +244,7 @@ pub(crate) enum Operation {
         writes: Writes,
     },
     Entry {
-        list: FieldName,
+        list: Option<FieldName>,
         field: FieldName,
         detail: Option<String>,
         writes: Writes,
@@ -338,6 +358,16 @@ pub(crate) enum Expression {
     Address,
     RequestId,
     Record(Vec<(Arc<str>, Expression)>),
+}
+
+impl Expression {
+    /// What is compared with a key.
+    pub fn uncompared(&self) -> &Self {
+        match self {
+            Self::Id(value) | Self::Number(value) => value,
+            value => value,
+        }
+    }
 }
 
 /// A condition.
@@ -506,6 +536,9 @@ impl Compiler<'_> {
                     writes: *writes,
                 })
             }
+            Item::Exit(Response::Records { status, slot, fields: _ }, writes) => {
+                Ok(Operation::Records { status: *status, slot: self.slot(slot)?, writes: *writes })
+            }
             Item::Exit(Response::Problem(problem), writes) => {
                 Ok(Operation::Problem { problem: *problem, writes: *writes })
             }
@@ -550,12 +583,7 @@ impl Compiler<'_> {
 
     fn each(&mut self, each: &plan::procedure::Each) -> Result<Operation, UnservablePlan> {
         let of = self.field(&each.of, &each.list)?;
-        let entries = self.procedure.body.iter().find_map(|item| match item {
-            Item::Let(slot, Step::Validate(Input::Body(shape))) if *slot == each.of => {
-                shape.fields.iter().find(|field| field.name == each.list)?.entries.as_deref()
-            }
-            _ => None,
-        });
+        let entries = entries_of(&self.procedure.body, &each.of, &each.list);
         let shape = &entries.ok_or_else(|| self.unsupported("a list that no body brings"))?.shape;
         let names = shape.fields.iter().map(|field| field.name.clone()).collect();
         let item = self.bind(&each.item, names);
@@ -607,6 +635,16 @@ impl Compiler<'_> {
             }
             Step::Limit { policy, by } => {
                 Ok(Operation::Limit { limiter: self.limiter(policy)?, by: self.counted_for(by)? })
+            }
+            Step::LimitEach { policy, by, of } => Ok(Operation::LimitEach {
+                limiter: self.limiter(policy)?,
+                by: self.counted_for(by)?,
+                of: self.slot(of)?,
+            }),
+            Step::Form => Ok(Operation::Form { slot, max_body_bytes: self.max_body_bytes }),
+            Step::Validate(Input::List(entries)) => {
+                let (entries, max_body_bytes) = (entries.clone(), self.max_body_bytes);
+                Ok(Operation::ValidateList { slot, entries, max_body_bytes })
             }
             Step::Spare { policy, by } => {
                 Ok(Operation::Spare { limiter: self.limiter(policy)?, by: self.counted_for(by)? })
@@ -906,6 +944,7 @@ fn fields(step: &Step) -> Vec<FieldName> {
         Step::Validate(Input::Body(shape) | Input::Changes(shape) | Input::Parameters(shape) | Input::Query(shape)) => {
             shape.fields.iter().map(|field| field.name.clone()).collect()
         }
+        Step::Validate(Input::List(_)) => named(&[RECORDS]),
         Step::Authorize { scheme, .. } if scheme.is_user() => named(&CALLER),
         Step::May { .. } => named(&MAY),
         Step::Received(fields) => fields.iter().map(|(name, _)| name.clone()).collect(),

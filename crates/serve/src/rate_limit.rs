@@ -150,6 +150,19 @@ impl Limiter {
         self.take_at(caller, self.clock.now())
     }
 
+    /// Counts so many requests that arrive now, if all of them pass.
+    pub fn take_several(&self, caller: &str, count: u32) -> Standing {
+        let (mut shard, now) = (self.shard(caller), self.clock.now());
+        let mut standing = self.standing(&mut shard, caller, now, false);
+        let verdict = if standing.remaining < count { Verdict::Refuse } else { Verdict::Pass };
+        if verdict == Verdict::Pass {
+            for _ in 0..count {
+                standing = self.standing(&mut shard, caller, now, true);
+            }
+        }
+        Standing { verdict, ..standing }
+    }
+
     /// Begins what counts only if it fails, where it would pass even if all that is under way failed too.
     pub fn attempt(self: &Arc<Self>, caller: &str) -> Result<Attempt, Standing> {
         let mut shard = self.shard(caller);
@@ -296,6 +309,19 @@ mod tests {
         assert_eq!(limiter.take("a").verdict, Verdict::Pass);
         drop(second);
         assert!(limiter.attempt("a").is_err());
+    }
+
+    #[test]
+    fn of_several_at_once_all_are_counted_or_none() {
+        let limiter = limiter(4, 60);
+        let several = |count| {
+            let standing = limiter.take_several("a", count);
+            (standing.verdict, standing.remaining)
+        };
+        assert_eq!(several(3), (Verdict::Pass, 1));
+        assert_eq!(several(2), (Verdict::Refuse, 1));
+        assert_eq!(several(1), (Verdict::Pass, 0));
+        assert_eq!(several(0), (Verdict::Pass, 0), "no more than one was counted already");
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::rate_limit::{Attempt, Limiter, Standing, Verdict};
 use crate::request::header;
 use crate::service::Service;
 use crate::session_cookie;
-use crate::validation::{Wrong, parameter_number};
+use crate::validation::{Wrong, parameter_number, records};
 use crate::webhook::datum;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -40,12 +40,13 @@ use plan::query::Output;
 use plan::value::{Comparison, Preference};
 use plan::{Problem, Query, Scope};
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use store::{Ended, Row, Store, StoreError, Transaction, Whose};
 use tokio::sync::Notify;
-use vocab::{ColumnName, Datum, Decimal, FieldType, sha256_hex, utc_text};
+use vocab::{ColumnName, Datum, Decimal, FieldName, FieldType, sha256_hex, utc_text};
 
 /// Longest address of an account, in bytes.
 const EMAIL_MAX: usize = 254;
@@ -148,6 +149,8 @@ pub(crate) struct Run<'a, B> {
     cookie: Option<String>,
     /// The body's bytes, once it was read.
     bytes: Bytes,
+    /// The body, where it was read and not looked at.
+    body_read: Option<(serde_json::Value, Kind)>,
     /// Given back while the client is waited for.
     place: Option<Place<'a>>,
 }
@@ -201,7 +204,18 @@ enum Flow {
 enum Executor<'a> {
     /// About those rows.
     Store(&'a Store, Whose),
-    Transaction(Transaction<'a>),
+    Transaction(Transaction<'a>, Gathered),
+}
+
+/// What a list has in common.
+#[derive(Default)]
+struct Gathered {
+    /// Whether it goes through a list.
+    is_open: bool,
+    /// Rows that are stored together, by their statement, in the order in which each came first.
+    rows: Vec<(Arc<str>, Vec<Vec<Datum>>)>,
+    /// What was found since the last write, by the statement and its values.
+    known: BTreeMap<(Arc<str>, String), Vec<Row>>,
 }
 
 impl<'a, B> Run<'a, B>
@@ -221,6 +235,7 @@ where
             attempt: None,
             cookie: None,
             bytes,
+            body_read: None,
             place: None,
         }
     }
@@ -294,6 +309,22 @@ where
                     Operation::Limit { limiter, by } => {
                         let caller = self.counted_for(by, frame);
                         self.limit(limiter, &caller)?;
+                    }
+                    Operation::LimitEach { limiter, by, of } => {
+                        let caller = self.counted_for(by, frame);
+                        let more = frame.records(*of).saturating_sub(1);
+                        self.limit_several(limiter, &caller, u32::try_from(more).unwrap_or(u32::MAX))?;
+                    }
+                    Operation::Form { slot, max_body_bytes } => {
+                        let read = self.json(*max_body_bytes, Taken::Record).await?;
+                        let form = if read.0.is_array() { Outcome::Several } else { Outcome::Single };
+                        self.body_read = Some(read);
+                        frame.set(*slot, Slot::Outcome(form));
+                    }
+                    Operation::ValidateList { slot, entries, max_body_bytes } => {
+                        let (body, _) = self.json(*max_body_bytes, Taken::Record).await?;
+                        let list = records(entries, &body).map_err(Refusal::validation_failed)?;
+                        frame.set(*slot, Slot::Record(vec![list]));
                     }
                     Operation::Spare { limiter, by } => {
                         let caller = self.counted_for(by, frame);
@@ -414,6 +445,7 @@ where
                     }
                     Operation::Answer { .. }
                     | Operation::Rows { .. }
+                    | Operation::Records { .. }
                     | Operation::Problem { .. }
                     | Operation::UnknownReference { .. }
                     | Operation::Inconsistent { .. }
@@ -585,6 +617,9 @@ where
 
     /// Whoever waits for a client keeps nobody else from being worked for.
     async fn json(&mut self, limit: u64, taken: Taken) -> Result<(serde_json::Value, Kind), Failure> {
+        if let Some(read) = self.body_read.take() {
+            return Ok(read);
+        }
         self.place = None;
         let (value, bytes, kind) = read_json(self.headers, self.body, limit, taken).await?;
         self.place = Some(self.surroundings.at_work.enter()?);
@@ -594,6 +629,15 @@ where
 
     fn limit(&mut self, limiter: &Arc<Limiter>, caller: &str) -> Result<(), Refusal> {
         let standing = limiter.take(caller);
+        self.limit = Some((Arc::clone(limiter), standing));
+        match standing.verdict {
+            Verdict::Pass => Ok(()),
+            Verdict::Refuse => Err(self.refused(limiter, standing)),
+        }
+    }
+
+    fn limit_several(&mut self, limiter: &Arc<Limiter>, caller: &str, count: u32) -> Result<(), Refusal> {
+        let standing = limiter.take_several(caller, count);
         self.limit = Some((Arc::clone(limiter), standing));
         match standing.verdict {
             Verdict::Pass => Ok(()),
@@ -670,7 +714,7 @@ async fn try_transaction(
 ) -> Result<Result<(Frame, Flow), Failure>, StoreError> {
     let work = store.transaction_about(whose, move |transaction| {
         Box::pin(async move {
-            let mut executor = Executor::Transaction(transaction);
+            let mut executor = Executor::Transaction(transaction, Gathered::default());
             let ended = data_block(&operations, &mut frame, &mut executor).await;
             if let (Ok(Flow::Exit(answer, Writes::Keep)), Some(answers), Some(pledge)) =
                 (&ended, &frame.keeps, &frame.pledge)
@@ -717,6 +761,7 @@ fn data_block<'b>(
                 }
                 Operation::Answer { .. }
                 | Operation::Rows { .. }
+                | Operation::Records { .. }
                 | Operation::Problem { .. }
                 | Operation::UnknownReference { .. }
                 | Operation::Inconsistent { .. }
@@ -750,6 +795,9 @@ fn data_block<'b>(
                 | Operation::SameOrigin
                 | Operation::SetSession { .. }
                 | Operation::Limit { .. }
+                | Operation::LimitEach { .. }
+                | Operation::Form { .. }
+                | Operation::ValidateList { .. }
                 | Operation::Spare { .. }
                 | Operation::HashPassword { .. }
                 | Operation::VerifyPassword { .. }
@@ -781,19 +829,49 @@ async fn gone_through(each: &Each, frame: &mut Frame, executor: &mut Executor<'_
     let Datum::Json(serde_json::Value::Array(entries)) = record[each.of.1].clone() else {
         unreachable!("a list was checked to be one")
     };
+    executor.begun().1.is_open = true;
+    let mut statements = Vec::new();
+    leading(&each.body, each.item, &mut statements);
+    for (statement, field) in statements {
+        let (name, field_type) = &each.fields[field];
+        let values = entries.iter().map(|entry| entry_value(&entry[&**name], field_type));
+        executor.look_ahead(statement, values.collect()).await?;
+    }
     let mut given = Vec::with_capacity(entries.len());
     for (index, entry) in entries.iter().enumerate() {
         let value = |(name, field_type): &(Arc<str>, FieldType)| entry_value(&entry[&**name], field_type);
         frame.slots[each.item] = Slot::Record(each.fields.iter().map(value).collect());
         frame.entry = index;
-        if let flow @ Flow::Exit(..) = data_block(&each.body, frame, executor).await? {
-            return Ok(flow);
+        match data_block(&each.body, frame, executor).await? {
+            Flow::Continue => {}
+            flow @ Flow::Exit(_, Writes::Keep) => {
+                executor.closed().await?;
+                return Ok(flow);
+            }
+            flow @ Flow::Exit(_, Writes::Undo) => return Ok(flow),
         }
         given.push(each.gives.iter().map(|(_, expression)| frame.value(expression)).collect());
     }
+    executor.closed().await?;
     let names = each.gives.iter().map(|(name, _)| Arc::clone(name)).collect();
     frame.slots[each.into] = Slot::List(given, names);
     Ok(Flow::Continue)
+}
+
+/// The statements that look for what a field of the item leads to, with the field.
+fn leading<'b>(operations: &'b [Operation], item: usize, found: &mut Vec<(&'b Arc<str>, usize)>) {
+    for operation in operations {
+        if let Operation::ReadOne { statement, .. } = operation
+            && let [value] = statement.binds.as_slice()
+            && let Expression::Field(of, field) = value.uncompared()
+            && *of == item
+        {
+            found.push((&statement.text, *field));
+        }
+        if let Operation::Match { arms, .. } = operation {
+            arms.iter().for_each(|(_, arm)| leading(arm, item, found));
+        }
+    }
 }
 
 /// A value that a checked document holds.
@@ -860,7 +938,7 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
             frame.set(*slot, Slot::Outcome(outcome));
         }
         Operation::ReadOne { slot, statement, types } => {
-            let rows = executor.read(&statement.text, frame.binds(statement)).await?;
+            let rows = executor.look_up(&statement.text, frame.binds(statement)).await?;
             let found = rows.into_iter().next().map(|row| Slot::Found(typed(row, types)));
             frame.set(*slot, found.unwrap_or(Slot::Outcome(Outcome::Missing)));
         }
@@ -939,6 +1017,9 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
         | Operation::SameOrigin
         | Operation::SetSession { .. }
         | Operation::Limit { .. }
+        | Operation::LimitEach { .. }
+        | Operation::Form { .. }
+        | Operation::ValidateList { .. }
         | Operation::Spare { .. }
         | Operation::HashPassword { .. }
         | Operation::VerifyPassword { .. }
@@ -962,6 +1043,7 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
         | Operation::Match { .. }
         | Operation::Answer { .. }
         | Operation::Rows { .. }
+        | Operation::Records { .. }
         | Operation::Problem { .. }
         | Operation::UnknownReference { .. }
         | Operation::Inconsistent { .. }
@@ -972,42 +1054,122 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
     Ok(())
 }
 
-impl Executor<'_> {
+impl<'a> Executor<'a> {
     async fn read(&mut self, text: &Arc<str>, parameters: Vec<Datum>) -> Result<Vec<Row>, StoreError> {
         match self {
             Self::Store(store, whose) => store.read_about(whose, Arc::clone(text), parameters).await,
-            Self::Transaction(transaction) => transaction.read(text, &parameters).await,
+            Self::Transaction(..) => self.settled().await?.read(text, &parameters).await,
         }
+    }
+
+    /// The same; of a list what was asked already is not asked again.
+    async fn look_up(&mut self, text: &Arc<str>, parameters: Vec<Datum>) -> Result<Vec<Row>, StoreError> {
+        let known = match self {
+            Self::Transaction(_, gathered) if gathered.is_open => &gathered.known,
+            Self::Transaction(..) | Self::Store(..) => return self.read(text, parameters).await,
+        };
+        let key = known_by(text, &parameters);
+        if let Some(rows) = known.get(&key) {
+            return Ok(rows.clone());
+        }
+        let rows = self.read(text, parameters).await?;
+        self.begun().1.known.insert(key, rows.clone());
+        Ok(rows)
+    }
+
+    /// Looks for many together, where the statement can; what is not found so is asked for by itself when it is needed.
+    async fn look_ahead(&mut self, text: &Arc<str>, mut values: Vec<Datum>) -> Result<(), StoreError> {
+        let mut seen = BTreeSet::new();
+        values.retain(|value| *value != Datum::Null && seen.insert(value.to_json().to_string()));
+        let mut rest = values.as_slice();
+        while let Some((together, count)) = dialect::finds(text, rest.len()) {
+            let (part, more) = rest.split_at(count);
+            for row in self.read(&Arc::from(together), part.to_vec()).await? {
+                self.begun().1.known.insert(known_by(text, &row), vec![row]);
+            }
+            rest = more;
+        }
+        Ok(())
     }
 
     async fn execute(&mut self, text: &str, parameters: &[Datum]) -> Result<u64, StoreError> {
-        match self {
-            Self::Store(..) => unreachable!("a checked procedure writes in transactions only"),
-            Self::Transaction(transaction) => transaction.execute(text, parameters).await,
-        }
+        self.writing();
+        self.settled().await?.execute(text, parameters).await
     }
 
-    /// The same where nobody asks what it changes.
+    /// The same where nobody asks what it changes. Of a list, rows of one statement go out together, before anything else is asked or changed.
     async fn send(&mut self, text: &str, parameters: Vec<Datum>) -> Result<(), StoreError> {
+        let (transaction, gathered) = self.writing();
+        if !gathered.is_open {
+            return transaction.send(text, parameters).await;
+        }
+        match gathered.rows.iter_mut().find(|(known, _)| **known == *text) {
+            Some((_, rows)) => rows.push(parameters),
+            None => gathered.rows.push((Arc::from(text), vec![parameters])),
+        }
+        Ok(())
+    }
+
+    /// The key that the database has made for the new row, which leads to none of those that are gathered.
+    async fn insert(&mut self, text: &str, parameters: &[Datum]) -> Result<Datum, StoreError> {
+        self.writing().0.insert(text, parameters).await
+    }
+
+    /// A list is at its end.
+    async fn closed(&mut self) -> Result<(), StoreError> {
+        self.settled().await?;
+        self.writing().1.is_open = false;
+        Ok(())
+    }
+
+    /// What was found before may be otherwise from here on.
+    fn writing(&mut self) -> (&mut Transaction<'a>, &mut Gathered) {
+        let (transaction, gathered) = self.begun();
+        gathered.known.clear();
+        (transaction, gathered)
+    }
+
+    fn begun(&mut self) -> (&mut Transaction<'a>, &mut Gathered) {
         match self {
             Self::Store(..) => unreachable!("a checked procedure writes in transactions only"),
-            Self::Transaction(transaction) => transaction.send(text, parameters).await,
+            Self::Transaction(transaction, gathered) => (transaction, gathered),
         }
     }
 
-    /// The key that the database has made for the new row.
-    async fn insert(&mut self, text: &str, parameters: &[Datum]) -> Result<Datum, StoreError> {
-        match self {
-            Self::Store(..) => unreachable!("a checked procedure writes in transactions only"),
-            Self::Transaction(transaction) => transaction.insert(text, parameters).await,
+    /// The transaction, once what was gathered is stored.
+    async fn settled(&mut self) -> Result<&mut Transaction<'a>, StoreError> {
+        let (transaction, gathered) = self.begun();
+        for (text, rows) in std::mem::take(&mut gathered.rows) {
+            let mut rest = rows.as_slice();
+            while !rest.is_empty() {
+                let (statement, count) = dialect::stores(&text, rest.len());
+                transaction.send(&statement, rest[..count].concat()).await?;
+                rest = &rest[count..];
+            }
         }
+        Ok(transaction)
     }
+}
+
+fn known_by(text: &Arc<str>, values: &[Datum]) -> (Arc<str>, String) {
+    (Arc::clone(text), values.iter().map(Datum::to_json).collect::<serde_json::Value>().to_string())
 }
 
 impl Frame {
     fn of(facts: Facts) -> Self {
         let (slots, emitted, received) = (Vec::new(), Vec::new(), Row::new());
         Self { slots, facts, emitted, ended: Vec::new(), entry: 0, applied: None, received, pledge: None, keeps: None }
+    }
+
+    /// How many records the list of a body has.
+    fn records(&self, slot: usize) -> usize {
+        match &self.slots[slot] {
+            Slot::Record(record) => match record.first() {
+                Some(Datum::Json(serde_json::Value::Array(list))) => list.len(),
+                _ => 0,
+            },
+            _ => 0,
+        }
     }
 
     fn set(&mut self, slot: Option<usize>, value: Slot) {
@@ -1050,6 +1212,10 @@ impl Frame {
                 let query = self.facts.uri.query().unwrap_or_default();
                 Flow::Exit(page::answer(page, columns, *format, query), *writes)
             }
+            Operation::Records { status, slot, writes } => {
+                let list = self.value(&Expression::Slot(*slot)).to_json();
+                Flow::Exit(Answer::json(*status, list.to_string()), *writes)
+            }
             Operation::Problem { problem, writes } => {
                 Flow::Exit(Refusal::from(*problem).into_answer(&self.facts.request_id), *writes)
             }
@@ -1062,7 +1228,12 @@ impl Frame {
                 Flow::Exit(refusal.into_answer(&self.facts.request_id), *writes)
             }
             Operation::Entry { list, field, detail, writes } => {
-                let wrong = Wrong::in_entry(list.as_str(), self.entry, field.as_str(), detail.as_deref());
+                let wrong = Wrong::in_entry(
+                    list.as_ref().map(FieldName::as_str),
+                    self.entry,
+                    field.as_str(),
+                    detail.as_deref(),
+                );
                 Flow::Exit(Refusal::validation_failed(vec![wrong]).into_answer(&self.facts.request_id), *writes)
             }
             Operation::Short { list, field, writes } => {

@@ -36,9 +36,12 @@ impl Wrong {
 
 impl Wrong {
     /// The field of a record of a list names no record, or is not as it must be.
-    pub fn in_entry(list: &str, index: usize, field: &str, detail: Option<&str>) -> Self {
+    pub fn in_entry(list: Option<&str>, index: usize, field: &str, detail: Option<&str>) -> Self {
         let wrong = detail.map_or_else(|| Self::unknown_reference(field), |detail| Self::inconsistent(field, detail));
-        wrong.within(list, index)
+        match list {
+            Some(list) => wrong.within(list, index),
+            None => wrong.behind(&format!("/{index}")),
+        }
     }
 
     /// The field of a record of a list asks for more than there is.
@@ -47,9 +50,14 @@ impl Wrong {
     }
 
     /// The same in a record of a list.
-    fn within(mut self, list: &str, index: usize) -> Self {
+    fn within(self, list: &str, index: usize) -> Self {
+        self.behind(&format!("/{list}/{index}"))
+    }
+
+    /// The same further inside of the body.
+    fn behind(mut self, place: &str) -> Self {
         if let Spot::Body(pointer) = &mut self.place {
-            pointer.insert_str(0, &format!("/{list}/{index}"));
+            pointer.insert_str(0, place);
         }
         self
     }
@@ -200,6 +208,16 @@ impl Check {
     }
 }
 
+/// A body that is a list of records, as the document that it becomes.
+pub(crate) fn records(known: &Entries, body: &Json) -> Result<Datum, Vec<Wrong>> {
+    let Json::Array(list) = body else { return Err(vec![Wrong::at("", Why::new("type", "must be a list"))]) };
+    if list.is_empty() || list.len() > known.max as usize {
+        let why = Why::new("range", format!("must have between 1 and {} entries", known.max));
+        return Err(vec![Wrong::at("", why)]);
+    }
+    checked(known, list, |wrong, index| wrong.behind(&format!("/{index}")))
+}
+
 /// A list of records, as the document that it becomes.
 fn entries(field: &ShapeField, known: &Entries, given: &Json) -> Result<Datum, Vec<Wrong>> {
     let name = field.name.as_str();
@@ -214,6 +232,10 @@ fn entries(field: &ShapeField, known: &Entries, given: &Json) -> Result<Datum, V
     if list.is_empty() || list.len() > known.max as usize {
         return refused(Why::new("range", format!("must have between 1 and {} entries", known.max)));
     }
+    checked(known, list, |wrong, index| wrong.within(name, index))
+}
+
+fn checked(known: &Entries, list: &[Json], place: impl Fn(Wrong, usize) -> Wrong) -> Result<Datum, Vec<Wrong>> {
     let check = Check { shape: known.shape.clone(), max_body_bytes: 0 };
     let (mut documents, mut wrong) = (Vec::with_capacity(list.len()), Vec::new());
     for (index, entry) in list.iter().enumerate() {
@@ -222,9 +244,10 @@ fn entries(field: &ShapeField, known: &Entries, given: &Json) -> Result<Datum, V
                 let named = known.shape.fields.iter().zip(&record);
                 documents.push(named.map(|(field, datum)| (field.name.to_string(), datum.to_json())).collect::<Json>());
             }
-            Err(found) => wrong.extend(found.into_iter().map(|one| one.within(name, index))),
+            Err(found) => wrong.extend(found.into_iter().map(|one| place(one, index))),
         }
     }
+    wrong.truncate(MAX_ENTRIES);
     if wrong.is_empty() { Ok(Datum::Json(Json::Array(documents))) } else { Err(wrong) }
 }
 

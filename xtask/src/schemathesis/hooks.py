@@ -2,8 +2,8 @@
 order is a right one; a filter is an expression about columns; an idempotency key names one request; and no time is of the year 0, which a `pattern` says beside the `format`.
 
 Schemathesis makes cursors and filters up, uses keys again, and has a time of the year 0 among the edges of `date-time`. Where a request is meant
-to be right, a cursor or a filter that was made up, a time of the year 0 and an operation with one are left out of it, and a key that another request had is a new one;
-where a request is meant to be wrong, it is sent as it is.
+to be right, a cursor or a filter that was made up and a time of the year 0 are left out of its query, one in its body is of the year 2000, and a key that another request had is
+a new one; where a request is meant to be wrong, it is sent as it is.
 """
 
 import json
@@ -30,16 +30,21 @@ def before_call(context, case, kwargs):
         del query["filter"]
     for name in [name for name, value in (query or {}).items() if YEAR_0.match(str(value))]:
         del query[name]
-    if isinstance(case.body, list):
-        case.body[:] = [one for one in case.body if not is_of_year_0(one)]
+    leave_year_0(case.body)
     if headers and KEY in headers:
         if headers[KEY] in used_keys:
             headers[KEY] = str(uuid.uuid4())
         used_keys.add(headers[KEY])
 
 
-def is_of_year_0(operation):
-    return isinstance(operation, dict) and bool(YEAR_0.match(str(operation.get("value"))))
+def leave_year_0(value):
+    """Records, lists of them, and operations; a leap year, as that one would be."""
+    places = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for place, inner in list(places):
+        if isinstance(inner, str) and YEAR_0.match(inner):
+            value[place] = "2000" + inner[4:]
+        else:
+            leave_year_0(inner)
 
 
 def is_given_out(cursor, sort):

@@ -16,6 +16,11 @@ export class ClientGone extends Error {}
  * @returns {Promise<any>} see `parseJson`
  */
 export async function readJson(request, { limit = BODY_LIMIT, timeout = BODY_TIMEOUT, types } = {}) {
+  if (request.document !== undefined) {
+    const { document } = request;
+    request.document = undefined;
+    return document;
+  }
   const announced = request.header('transfer-encoding') === undefined ? Number(request.header('content-length') ?? 0) : undefined;
   if (announced === 0) throw new Problem('malformed_body');
   if (!/^(?:identity)?$/i.test(request.header('content-encoding') ?? '')) throw new Problem('unsupported_media_type', { coded: true });
@@ -25,6 +30,12 @@ export async function readJson(request, { limit = BODY_LIMIT, timeout = BODY_TIM
   if (announced > limit) throw new Problem('body_too_large', { limit });
   request.body = await readBytes(request, limit, timeout);
   return parseJson(request.body);
+}
+
+/** Reads the body, and says whether it is a list. Whoever reads it next is given it. Parameters as for `readJson`. */
+export async function isList(request, bounds) {
+  request.document = await readJson(request, bounds);
+  return Array.isArray(request.document);
 }
 
 /** The bytes of a body of any kind, as they came. */

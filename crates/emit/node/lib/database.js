@@ -74,15 +74,87 @@ class Statements {
   }
 }
 
+// How many rows are stored at once, the most first: few enough that each statement is prepared once. SQLite takes 32,766 values.
+const ROWS = [100, 10, 1];
+const MOST_VALUES = 32_000;
+
 class Transaction extends Statements {
   #connection;
   #callbacks = [];
+  // Statement -> rows.
+  #added = new Map();
+  // Statement and values -> row, since the last write.
+  #known = new Map();
   /** Whether it has put an event into the outbox. */
   hasEvents = false;
 
   constructor(connection) {
     super(connection);
     this.#connection = connection;
+  }
+
+  /**
+   * Stores a row by `INSERT ... VALUES (...)`: rows of one statement go out together, before anything else is asked or changed. What
+   * fails is told then.
+   */
+  async add(sql, values) {
+    this.#known.clear();
+    if (!this.#added.has(sql)) this.#added.set(sql, []);
+    this.#added.get(sql).push(values);
+  }
+
+  /** Stores what was added. */
+  async settle() {
+    const added = [...this.#added];
+    this.#added.clear();
+    for (const [sql, rows] of added) {
+      // An engine that does not speak SQL takes one after the other.
+      const most = this.lists ? 1 : MOST_VALUES / rows[0].length;
+      while (rows.length > 0) {
+        const part = rows.splice(0, ROWS.find((count) => count === 1 || (count <= rows.length && count <= most)));
+        await super.run(forRows(sql, part.length), part.flat());
+      }
+    }
+  }
+
+  /** As `optional`, for a list: what was asked already is not asked again. */
+  async lookUp(sql, values, columns) {
+    const key = JSON.stringify([sql, values]);
+    if (!this.#known.has(key)) this.#known.set(key, await this.optional(sql, values, columns));
+    return this.#known.get(key);
+  }
+
+  /** Looks for many by `SELECT <column> FROM ... WHERE <column> = ?` together; what is not found so is asked for by itself when it is needed. */
+  async lookAhead(sql, values) {
+    const wanted = [...new Set(values)].filter((value) => value !== null);
+    while (wanted.length > 0) {
+      const part = wanted.splice(0, ROWS.find((count) => count <= wanted.length));
+      const places = part.map(() => '?').join(', ');
+      const rows = await this.many(unnumbered(sql).replace(/ = \?$/, ` IN (${places})`), part);
+      for (const row of rows) this.#known.set(JSON.stringify([sql, Object.values(row)]), row);
+    }
+  }
+
+  async run(sql, values) {
+    this.#known.clear();
+    await this.settle();
+    return super.run(sql, values);
+  }
+
+  /** The row leads to none of those that were added. */
+  insertForKey(sql, values) {
+    this.#known.clear();
+    return super.insertForKey(sql, values);
+  }
+
+  async optional(sql, values, columns) {
+    await this.settle();
+    return super.optional(sql, values, columns);
+  }
+
+  async many(sql, values, columns) {
+    await this.settle();
+    return super.many(sql, values, columns);
   }
 
   /** Calls back once the writes are durable; never when they were undone. */
@@ -156,9 +228,11 @@ export class Database extends Statements {
    */
   async transaction(work, options = {}) {
     let transaction;
-    const result = await this.#engine.transaction((connection) => {
+    const result = await this.#engine.transaction(async (connection) => {
       transaction = new Transaction(connection);
-      return work(transaction);
+      const result = await work(transaction);
+      if (!(result instanceof Undone)) await transaction.settle();
+      return result;
     }, options);
     if (result instanceof Undone) return result.result;
     transaction.committed();
@@ -223,6 +297,19 @@ export class Database extends Statements {
     for (const callback of this.#endings) await callback();
     await this.#engine.close();
   }
+}
+
+/** The statement that stores one row, for so many. */
+function forRows(sql, count) {
+  if (count === 1) return sql;
+  const plain = unnumbered(sql);
+  const row = plain.slice(plain.lastIndexOf(' VALUES (') + ' VALUES '.length);
+  return `${plain}${`, ${row}`.repeat(count - 1)}`;
+}
+
+/** The statement with places that have no numbers, as every engine of ours takes them. */
+function unnumbered(sql) {
+  return sql.replaceAll(/\$\d+/g, '?');
 }
 
 export class Undone {

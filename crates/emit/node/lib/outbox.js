@@ -17,7 +17,7 @@ export class Outbox {
    * @param {string} [id] a UUID of version 7, where the event has one already
    */
   async emit(transaction, name, payload, occurredAt, id = uuidv7()) {
-    await transaction.run(insertEvent, [id, name, JSON.stringify(payload), new Date(occurredAt)]);
+    await transaction.add(insertEvent, [id, name, JSON.stringify(payload), new Date(occurredAt)]);
     transaction.hasEvents = true;
     transaction.whenCommitted(() => this.#onEmitted(name));
   }

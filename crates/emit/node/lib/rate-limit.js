@@ -49,6 +49,14 @@ export class RateLimit {
     this.#announce(request, times, now);
   }
 
+  /** The same of several at once: all of them, or none. */
+  takeSeveral(request, caller, count) {
+    const now = this.#now();
+    const times = this.#timesOf(caller, now);
+    if (times.length + count > this.#quota) this.#refuse(request, times, now);
+    for (let taken = 0; taken < count; taken += 1) this.take(request, caller);
+  }
+
   /**
    * Begins what counts only if it fails, or throws `rate_limited` where it would be too much if all that is under way failed too. Until the
    * request is settled it takes a place. What it allows says nothing of another policy's standing.

@@ -39,6 +39,8 @@ export class Request {
     this.answerHeaders = {};
     /** The body's bytes, once they were read. */
     this.body = Buffer.alloc(0);
+    /** What it says, where it was read and not looked at. */
+    this.document = undefined;
   }
 
   /** The values of a header, as one where it was sent more than once: two keys are no key. */

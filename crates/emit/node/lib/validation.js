@@ -131,6 +131,23 @@ export async function validateChanges(request, shape, bounds) {
   return checkChanges(await readJson(request, { ...bounds, types: changeTypes }), shape);
 }
 
+/**
+ * Reads a body that is a list of records, and checks each.
+ * @param {{ maximum: number, limit?: number, timeout?: number }} bounds `maximum` records; see `readJson`
+ */
+export async function validateList(request, shape, { maximum, ...bounds }) {
+  const list = await readJson(request, bounds);
+  const refuse = (errors) => {
+    throw new Problem('validation_failed', { errors: errors.slice(0, ERROR_LIMIT) });
+  };
+  if (!Array.isArray(list)) refuse([{ pointer: '', code: 'type', detail: 'must be a list' }]);
+  if (list.length < 1 || list.length > maximum) refuse([{ pointer: '', code: 'range', detail: `must have between 1 and ${maximum} entries` }]);
+  const checked = list.map((entry) => checkRecord(membersOf(entry), shape, () => true));
+  const wrong = checked.flatMap(({ errors }, index) => errors.map((error) => ({ ...error, pointer: `/${index}${error.pointer}` })));
+  if (wrong.length > 0) refuse(wrong);
+  return { records: checked.map(({ input }) => input) };
+}
+
 /** Checks parameters of the path as the fields of a shape; they are texts, and all of them are there. */
 export function validateParameters(request, shape) {
   const input = {};
@@ -197,9 +214,9 @@ export function unknownReference(name) {
   return new Problem('validation_failed', { errors: [error] });
 }
 
-/** The error of a field of a record of a list: it names no record, or is not as `detail` says. */
+/** The error of a field of a record of a list, which may be the body itself: it names no record, or is not as `detail` says. */
 export function wrongEntry(list, index, name, detail) {
-  const pointer = `${pointerTo(list)}/${index}${pointerTo(name)}`;
+  const pointer = `${list === undefined ? '' : pointerTo(list)}/${index}${pointerTo(name)}`;
   const [code, words] = detail ? ['inconsistent', detail] : ['unknown_reference', 'must name a record that is there'];
   return new Problem('validation_failed', { errors: [{ pointer, code, detail: words }] });
 }

@@ -63,7 +63,7 @@ pub fn answer_fields(outline: &Outline<'_>, answer: &Success<'_>) -> Vec<Value> 
     };
     match &answer.content {
         Content::Nothing => Vec::new(),
-        Content::Record(body) => body
+        Content::Record(body) | Content::Records(body) => body
             .iter()
             .map(|field| {
                 let nullability = outline.slots.nullability(&field.value);

@@ -86,18 +86,19 @@ fn endpoint(outline: &Outline<'_>) -> Value {
 
 /// Bodies, each once, with the endpoints that take it.
 fn shapes(outlines: &[Outline<'_>]) -> Vec<Value> {
-    let mut bodies: Vec<(Body<'_>, u64, Vec<String>)> = Vec::new();
+    let mut bodies: Vec<(Body<'_>, Vec<String>)> = Vec::new();
     for outline in outlines {
         let Some(body) = outline.body else { continue };
-        let taker = format!("`{}`", title(outline));
-        match bodies.iter_mut().find(|(known, ..)| *known == body) {
-            Some((_, _, takers)) => takers.push(taker),
-            None => bodies.push((body, outline.endpoint.max_body_bytes, vec![taker])),
+        let several =
+            outline.several.map_or_else(String::new, |several| format!(", alone or as one of at most {}", several.max));
+        let taker = format!("`{}`{several}, at most {} bytes", title(outline), outline.endpoint.max_body_bytes);
+        match bodies.iter_mut().find(|(known, _)| *known == body) {
+            Some((_, takers)) => takers.push(taker),
+            None => bodies.push((body, vec![taker])),
         }
     }
-    let view = |(body, max_body_bytes, takers): (Body<'_>, u64, Vec<String>)| {
-        let takers = takers.join(" and of ");
-        context! { name => body.name(), takers, max_body_bytes, fields => body_fields(body) }
+    let view = |(body, takers): (Body<'_>, Vec<String>)| {
+        context! { name => body.name(), takers => takers.join(", and of "), fields => body_fields(body) }
     };
     bodies.into_iter().map(view).collect()
 }
@@ -111,6 +112,7 @@ fn answers(outlines: &[Outline<'_>]) -> Vec<Value> {
             let part = match answer.content {
                 Content::Nothing => continue,
                 Content::Record(_) => "",
+                Content::Records(_) => "each record of the list of ",
                 Content::Page(_, RowsFormat::Json) => "each of the `items` of ",
                 Content::Page(_, RowsFormat::Csv) => "each row of ",
                 Content::Page(_, RowsFormat::Ndjson) => "each line of ",

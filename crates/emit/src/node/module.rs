@@ -32,6 +32,7 @@ pub enum Import {
     RespondKeys,
     Authorize,
     Awaited,
+    IsList,
     Undo,
     Decimal,
     Sum,
@@ -63,6 +64,7 @@ pub enum Import {
     UnknownReference,
     Validate,
     ValidateChanges,
+    ValidateList,
     ValidateParameters,
     ValidateQuery,
     OutOfStock,
@@ -70,12 +72,13 @@ pub enum Import {
 }
 
 impl Import {
-    const ALL: [Self; 40] = [
+    const ALL: [Self; 42] = [
         Self::AuthorizeUser,
         Self::RandomToken,
         Self::RespondKeys,
         Self::Authorize,
         Self::Awaited,
+        Self::IsList,
         Self::Undo,
         Self::Decimal,
         Self::Sum,
@@ -107,6 +110,7 @@ impl Import {
         Self::UnknownReference,
         Self::Validate,
         Self::ValidateChanges,
+        Self::ValidateList,
         Self::ValidateParameters,
         Self::ValidateQuery,
         Self::OutOfStock,
@@ -150,6 +154,8 @@ impl Import {
             Self::Validate => "validate",
             Self::ValidateChanges => "validateChanges",
             Self::ValidatePatch => "validatePatch",
+            Self::ValidateList => "validateList",
+            Self::IsList => "isList",
             Self::Prefers => "prefers",
             Self::ValidateParameters => "validateParameters",
             Self::ValidateQuery => "validateQuery",
@@ -174,6 +180,7 @@ impl Import {
             Self::ReadPage | Self::ValidateListing => "listing",
             Self::RespondCsv | Self::RespondNdjson | Self::RespondPage => "page",
             Self::ValidatePatch => "patch",
+            Self::IsList => "body",
             Self::Prefers => "preference",
             Self::Problem => "problem",
             Self::Anonymous => "request",
@@ -183,6 +190,7 @@ impl Import {
             | Self::UnknownReference
             | Self::Validate
             | Self::ValidateChanges
+            | Self::ValidateList
             | Self::ValidateParameters
             | Self::ValidateQuery
             | Self::OutOfStock
@@ -474,6 +482,7 @@ fn shape_constants<'a>(outlines: &[Outline<'a>], names: &mut Names) -> Vec<Shape
             let (Item::Let(_, step) | Item::Do(step)) = item else { continue };
             let checked = match step {
                 Step::Validate(Input::Parameters(shape) | Input::Query(shape)) => Some(Body::Record(shape)),
+                Step::Validate(Input::List(entries)) => Some(Body::Record(&entries.shape)),
                 step => body(step),
             };
             bodies.extend(checked.map(|body| (body, takes(outline))));

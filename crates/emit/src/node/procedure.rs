@@ -15,8 +15,8 @@ use manifest::point::Given;
 use manifest::reference::Reference;
 use plan::accounts::NOWHERE;
 use plan::procedure::{
-    Each, Generated, Input, Item, LimitKey, Location, Outcome, Patchable, Procedure, Response, ResponseField, Roles,
-    RowsFormat, Scheme, Step, Writes, always_exits,
+    Each, Generated, Input, Item, LimitKey, Location, Outcome, Patchable, Procedure, RECORDS, Response, ResponseField,
+    Roles, RowsFormat, Scheme, Step, Writes, always_exits,
 };
 use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, Query, Write};
 use plan::shape::Shape;
@@ -69,6 +69,7 @@ pub fn write_procedure<'a>(module: &mut Module<'a>, subject: Subject<'_, 'a>) ->
         hoisted: BTreeSet::new(),
         keeps: None,
         index: None,
+        goes_through: false,
         waits: false,
     };
     let mut script = Script::at(DEPTH);
@@ -112,6 +113,8 @@ pub struct Writer<'m, 'a> {
     keeps: Option<String>,
     /// The variable that says where in a list it is.
     index: Option<String>,
+    /// Whether it goes through a list.
+    goes_through: bool,
     waits: bool,
 }
 
@@ -207,6 +210,28 @@ impl<'a> Writer<'_, 'a> {
                 let (limit, caller) = (self.limit(policy)?, self.counted_for(by)?);
                 let take = Expression::call(format!("{limit}.take"), [Expression::text("request"), caller]);
                 script.statement("", &take);
+            }
+            Step::LimitEach { policy, by, of } => {
+                let (limit, caller) = (self.limit(policy)?, self.counted_for(by)?);
+                let more = Expression::text(format!("{}.{RECORDS}.length - 1", self.local(of)));
+                let take =
+                    Expression::call(format!("{limit}.takeSeveral"), [Expression::text("request"), caller, more]);
+                script.statement("", &take);
+            }
+            Step::Form => {
+                self.module.imports.insert(Import::IsList);
+                let mut arguments = vec![Expression::text("request")];
+                arguments.extend(self.bounds(Vec::new()));
+                let call = self.awaited("isList", arguments);
+                self.bind(script, slot, &call);
+            }
+            Step::Validate(Input::List(entries)) => {
+                self.module.imports.insert(Import::ValidateList);
+                let maximum = ("maximum".to_owned(), Expression::text(grouped(u64::from(entries.max))));
+                let mut arguments = vec![Expression::text("request"), Expression::text(self.constant(&entries.shape))];
+                arguments.extend(self.bounds(vec![maximum]));
+                let call = self.awaited("validateList", arguments);
+                self.bind(script, slot, &call);
             }
             Step::Spare { policy, by } => {
                 let (limit, caller) = (self.limit(policy)?, self.counted_for(by)?);
@@ -334,6 +359,7 @@ impl<'a> Writer<'_, 'a> {
             Step::Read { query, cardinality, filled_by } if filled_by.is_none() || *cardinality == Cardinality::One => {
                 let lowered = dialect::lower_query(&self.module.plan.database, query)?;
                 let (verb, method) = match cardinality {
+                    Cardinality::One if self.goes_through => ("find", "lookUp"),
                     Cardinality::One => ("find", "optional"),
                     Cardinality::Many => ("list", "many"),
                 };
@@ -541,6 +567,14 @@ impl<'a> Writer<'_, 'a> {
         self.awaited(callee, arguments)
     }
 
+    /// How much a body may be, beside other options.
+    fn bounds(&self, mut options: Vec<(String, Expression)>) -> Option<Expression> {
+        if self.max_body_bytes != DEFAULT_BODY_LIMIT {
+            options.push(("limit".to_owned(), Expression::text(grouped(self.max_body_bytes))));
+        }
+        (!options.is_empty()).then_some(Expression::Object(options))
+    }
+
     /// A patch may look at more than it changes.
     fn patch_validation(&mut self, patchable: &Patchable) -> Expression {
         self.module.imports.insert(Import::ValidatePatch);
@@ -656,6 +690,8 @@ impl<'a> Writer<'_, 'a> {
                 ("insert", table, "insert")
             }
             Write::Insert { table, made: Some(_), .. } => ("insert", table, "insertForKey"),
+            // Rows of a list are stored together.
+            Write::Insert { table, on_conflict: OnConflict::Fail, .. } if self.goes_through => ("insert", table, "add"),
             Write::Insert { table, .. } => ("insert", table, "run"),
             Write::Update { table, set, .. } => (self.verb_of(set), table, "run"),
             Write::Delete { table, .. } => ("delete", table, "run"),
@@ -757,6 +793,24 @@ impl<'a> Writer<'_, 'a> {
         Ok(self.awaited("awaited", vec![Expression::text("database"), Expression::Object(asked)]))
     }
 
+    /// What the records of a list lead to is looked for together.
+    fn look_ahead(&mut self, script: &mut Script, each: &'a Each, list: &str) -> Result<(), EmitError> {
+        for item in flattened(&each.body) {
+            let Item::Let(_, Step::Read { query, cardinality: Cardinality::One, filled_by: None }) = item else {
+                continue;
+            };
+            let lowered = dialect::lower_query(&self.module.plan.database, query)?;
+            let [Value::Field(of, field)] = &lowered.binds[..] else { continue };
+            if *of == each.item && dialect::finds(&lowered.text, 1).is_some() {
+                let constant = self.module.statement("find", &query.from, self.only_column(query), lowered.text);
+                let values = format!("{list}.map((entry) => entry.{field})");
+                let look = self.awaited("transaction.lookAhead", [constant, values].map(Expression::text).into());
+                script.statement("", &look);
+            }
+        }
+        Ok(())
+    }
+
     /// `for` over the records of a list; what comes of each is pushed into another.
     fn each(
         &mut self,
@@ -773,7 +827,8 @@ impl<'a> Writer<'_, 'a> {
         }
         let names_entry = |item: &&Item| matches!(item, Item::Exit(Response::Entry { .. } | Response::Short { .. }, _));
         let list = format!("{}.{}", self.local(&each.of), each.list);
-        let outer = self.index.take();
+        self.look_ahead(script, each, &list)?;
+        let (outer, went_through) = (self.index.take(), std::mem::replace(&mut self.goes_through, true));
         if flattened(&each.body).iter().any(names_entry) {
             let index = self.names.take("index");
             script.open(&format!("for (const [{index}, {item}] of {list}.entries()) {{"));
@@ -789,7 +844,7 @@ impl<'a> Writer<'_, 'a> {
             script.statement("", &Expression::call(format!("{into}.push"), [given]));
         }
         script.close("}");
-        self.index = outer;
+        (self.index, self.goes_through) = (outer, went_through);
         Ok(())
     }
 
@@ -901,12 +956,13 @@ impl<'a> Writer<'_, 'a> {
             return self.several_arms(script, slot, arms, after, surroundings);
         };
         let (holds, fails) = (self.outcome(slot, *first), self.outcome(slot, *second));
+        let nothing = BTreeSet::new();
         if always_exits(no) {
-            self.conditional(script, &fails, no, after, surroundings)?;
+            self.conditional(script, &fails, no, &nothing, surroundings)?;
             return self.block(script, yes, after, surroundings);
         }
         if always_exits(yes) {
-            self.conditional(script, &holds, yes, after, surroundings)?;
+            self.conditional(script, &holds, yes, &nothing, surroundings)?;
             return self.block(script, no, after, surroundings);
         }
         let bound: BTreeSet<SlotName> = bound_slots(yes).union(&bound_slots(no)).cloned().collect();
@@ -980,8 +1036,8 @@ impl<'a> Writer<'_, 'a> {
     fn outcome(&self, slot: &SlotName, outcome: Outcome) -> String {
         let local = self.local(slot);
         match outcome {
-            Outcome::Found | Outcome::Yes | Outcome::Changed => local,
-            Outcome::Missing | Outcome::No | Outcome::Unchanged => format!("!{local}"),
+            Outcome::Found | Outcome::Yes | Outcome::Changed | Outcome::Several => local,
+            Outcome::Missing | Outcome::No | Outcome::Unchanged | Outcome::Single => format!("!{local}"),
             Outcome::Inserted | Outcome::Present => format!("{local} === {}", quoted(print::outcome_name(outcome))),
             Outcome::Answered | Outcome::Refused | Outcome::Unknown => {
                 format!("{local}.outcome === {}", quoted(print::outcome_name(outcome)))
@@ -1031,6 +1087,11 @@ impl<'a> Writer<'_, 'a> {
                 self.module.imports.insert(import);
                 self.return_answer(script, Expression::call(callee, arguments), writes, surroundings);
             }
+            Response::Records { status, slot, fields: _ } => {
+                self.module.imports.insert(Import::Respond);
+                let arguments = [Expression::text(status.to_string()), Expression::text(self.local(slot))];
+                self.return_answer(script, Expression::call("respond", arguments), writes, surroundings);
+            }
             Response::Problem(problem) => {
                 // Its detail names a fact that only the step which makes such problems knows.
                 if problem.detail().is_none() {
@@ -1054,7 +1115,8 @@ impl<'a> Writer<'_, 'a> {
                     return self.malformed("it speaks of a record of a list that it is not at".to_owned());
                 };
                 self.module.imports.insert(Import::WrongEntry);
-                let place = [quoted(list.as_str()), index, quoted(field.as_str())].map(Expression::text);
+                let list = list.as_ref().map_or_else(|| "undefined".to_owned(), |list| quoted(list.as_str()));
+                let place = [list, index, quoted(field.as_str())].map(Expression::text);
                 let detail = detail.as_ref().map(|detail| Expression::text(quoted(detail)));
                 script.statement("throw ", &Expression::call("wrongEntry", place.into_iter().chain(detail)));
             }

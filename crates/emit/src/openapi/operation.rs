@@ -91,6 +91,12 @@ impl Writer {
         if let Some(body) = outline.body {
             let schema = self.body_schema(body);
             let schema = self.component(&body.name(), schema);
+            let schema = match outline.several {
+                Some(several) => {
+                    json!({"oneOf": [schema, {"type": "array", "items": schema, "minItems": 1, "maxItems": several.max}]})
+                }
+                None => schema,
+            };
             let whole = json!({"schema": schema, "example": outline.endpoint.example});
             let mut content = json!({JSON: whole});
             if let Body::Changes(_) = body {
@@ -143,7 +149,12 @@ impl Writer {
         own.extend(answers.iter().any(|answer| matches!(answer.content, Content::Page(..))).then_some("Link"));
         own.extend((outline.endpoint.cache != Cache::NoStore && status == 200).then_some("Cache-Control"));
         own.extend((outline.repeatable == Repeatable::WithKey).then_some("Idempotency-Replayed"));
-        let headers = answer_headers(outline.limit.is_some(), &own);
+        let mut headers = answer_headers(outline.limit.is_some(), &own);
+        if answers.iter().any(|answer| matches!(answer.content, Content::Records(_))) {
+            for name in ["ETag", "Location"] {
+                headers[name] = json!({"description": format!("`{name}` of the record, where it is one."), "schema": {"type": "string"}});
+            }
+        }
         let mut schemas: Vec<Value> =
             answers.iter().filter_map(|answer| self.content_schema(outline, answer)).collect();
         let schema = match schemas.len() {
@@ -156,7 +167,7 @@ impl Writer {
         let example = answers.iter().find_map(|answer| outline.sample_content(&answer.content));
         let format = answers.iter().find_map(|answer| match answer.content {
             Content::Page(_, format) => Some(format),
-            Content::Nothing | Content::Record(_) => None,
+            Content::Nothing | Content::Record(_) | Content::Records(_) => None,
         });
         let media_type = format.map_or(JSON, RowsFormat::content_type);
         json!({
@@ -185,6 +196,10 @@ impl Writer {
             (Content::Record(body), Tagged::Yes) => {
                 let schema = self.answer_schema(outline, body);
                 Some(self.picked(outline, &record, schema))
+            }
+            (Content::Records(fields), _) => {
+                let item = self.component(&record, self.answer_schema(outline, fields));
+                Some(json!({"type": "array", "items": item}))
             }
             (Content::Page(_, RowsFormat::Csv), _) => {
                 let description =

@@ -79,13 +79,13 @@ fn problems_of_step(plan: &Plan, items: &[&Item], changes: bool, step: &Step) ->
             found.extend(failures.is_some().then_some(Problem::RateLimited));
             found
         }
-        Step::Limit { .. } | Step::Spare { .. } => vec![Problem::RateLimited],
+        Step::Limit { .. } | Step::LimitEach { .. } | Step::Spare { .. } => vec![Problem::RateLimited],
         Step::SameOrigin => vec![Problem::CrossOrigin],
         Step::HashPassword(_) | Step::VerifyPassword { .. } => vec![Problem::Overloaded],
         Step::Claim => vec![Problem::MalformedIdempotencyKey, Problem::RequestInProgress],
         Step::Recall(_) => vec![Problem::IdempotencyKeyReused, Problem::Unavailable],
         Step::Patched { .. } => vec![Problem::PatchFailed],
-        Step::Validate(Input::Body(_) | Input::Changes(_) | Input::Patch(_)) => vec![
+        Step::Form | Step::Validate(Input::Body(_) | Input::Changes(_) | Input::Patch(_) | Input::List(_)) => vec![
             Problem::MalformedBody,
             Problem::RequestTimeout,
             Problem::BodyTooLarge,

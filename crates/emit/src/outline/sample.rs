@@ -57,6 +57,7 @@ impl Outline<'_> {
         match content {
             Content::Nothing => None,
             Content::Record(body) => Some(self.sample_answer(body)),
+            Content::Records(body) => Some(std::iter::once(self.sample_answer(body)).collect()),
             Content::Page(fields, format) => {
                 let fields = fields.iter().map(|field| {
                     let known = self.example.get(field.name.as_str()).cloned();

@@ -4,10 +4,10 @@ use super::{flattened, table_of};
 use manifest::point::Given;
 use plan::Plan;
 use plan::database::Nullability;
-use plan::procedure::{CALLER, Each, Input, Item, MAY, Patchable, Scheme, Step};
+use plan::procedure::{CALLER, Input, Item, MAY, Patchable, Scheme, Step, entries_of};
 use plan::query::{Cardinality, Output, Query, Write};
 use plan::service::field_type;
-use plan::shape::{Entries, Presence, Shape, ShapeField};
+use plan::shape::{Presence, Shape, ShapeField};
 use plan::value::{RequestValue, Value};
 use std::collections::BTreeMap;
 use vocab::{Datum, FieldName, FieldType, SlotName};
@@ -52,7 +52,8 @@ impl Slots {
             }
             Item::Let(slot, step) => vec![(slot.clone(), held(plan, step))],
             Item::Each(each) => {
-                let entry = entries(body, each).map_or_else(Vec::new, |entries| fields_of(&entries.shape));
+                let entry = entries_of(body, &each.of, &each.list);
+                let entry = entry.map_or_else(Vec::new, |entries| fields_of(&entries.shape));
                 vec![(each.item.clone(), Held::Record(entry)), (each.into.clone(), Held::Rows)]
             }
             Item::Do(_) | Item::Transaction(_) | Item::Promise(_) | Item::Match(..) | Item::Exit(..) => Vec::new(),
@@ -166,15 +167,16 @@ fn held(plan: &Plan, step: &Step) -> Held {
                 .collect(),
         ),
         Step::Write(Write::Insert { made: Some(_), .. }) => Held::Plain,
-        Step::Check(_) | Step::Write(_) | Step::VerifyPassword { .. } => Held::Outcome,
+        Step::Check(_) | Step::Form | Step::Write(_) | Step::VerifyPassword { .. } => Held::Outcome,
         Step::Limit { .. }
+        | Step::LimitEach { .. }
         | Step::Spare { .. }
         | Step::Claim
         | Step::SameOrigin
         | Step::SetSession(_)
         | Step::Ping
         | Step::Recall(_)
-        | Step::Validate(Input::Patch(_) | Input::Listing(_) | Input::Selection(_))
+        | Step::Validate(Input::Patch(_) | Input::List(_) | Input::Listing(_) | Input::Selection(_))
         | Step::Patched { .. }
         | Step::Generate(_)
         | Step::Evaluate(_)
@@ -213,16 +215,6 @@ fn changes_of(shape: &Shape) -> Vec<HeldField> {
 fn patchable<'a>(body: &'a [Item], patch: &SlotName) -> Option<&'a Patchable> {
     body.iter().find_map(|item| match item {
         Item::Let(slot, Step::Validate(Input::Patch(patchable))) if slot == patch => Some(patchable),
-        _ => None,
-    })
-}
-
-/// What the list holds that is gone through.
-fn entries<'a>(body: &'a [Item], each: &Each) -> Option<&'a Entries> {
-    body.iter().find_map(|item| match item {
-        Item::Let(slot, Step::Validate(Input::Body(shape))) if *slot == each.of => {
-            shape.fields.iter().find(|field| field.name == each.list)?.entries.as_deref()
-        }
         _ => None,
     })
 }

@@ -38,7 +38,7 @@ pub fn used_slots(items: &[Item]) -> BTreeSet<SlotName> {
                 values.push(tag);
             }
             Item::Exit(Response::Redirect(value), _) => values.push(value),
-            Item::Match(slot, _) | Item::Exit(Response::Rows { slot, .. }, _) => {
+            Item::Match(slot, _) | Item::Exit(Response::Rows { slot, .. } | Response::Records { slot, .. }, _) => {
                 found.insert(slot.clone());
             }
             Item::Transaction(_)
@@ -88,6 +88,7 @@ fn slots_of_step(step: &Step) -> Vec<SlotName> {
     match step {
         Step::Read { filled_by, .. } => filled_by.iter().cloned().collect(),
         Step::Recall(claim) => vec![claim.clone()],
+        Step::LimitEach { of, .. } => vec![of.clone()],
         Step::Patched { patch, row } => vec![patch.clone(), row.clone()],
         Step::Emit { id, .. } => id.iter().cloned().collect(),
         Step::Write(Write::Update { set, .. }) => set
@@ -129,6 +130,8 @@ fn values_of_step<'a>(step: &'a Step, values: &mut Vec<&'a Value>) {
         | Step::Presign { key: value, .. } => values.push(value),
         Step::Authorize { .. }
         | Step::Limit { .. }
+        | Step::LimitEach { .. }
+        | Step::Form
         | Step::Spare { .. }
         | Step::Claim
         | Step::SameOrigin

@@ -6,7 +6,7 @@ use plan::value::Value;
 use vocab::FieldType;
 
 pub fn lower(given: &Given<'_>) -> Behaved {
-    let mut body = given.opening();
+    let mut body = given.opening(Vec::new());
     let event = given.own_event("submitted");
     let key = given.record_key();
     let answer = Response::Answer {

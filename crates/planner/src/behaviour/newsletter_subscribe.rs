@@ -21,7 +21,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         made: None,
     };
     let event = given.own_event("subscribed");
-    let mut body = given.opening();
+    let mut body = given.opening(Vec::new());
     let subscription = vec![
         Item::Let(slot("subscription"), Step::Write(insert)),
         Item::Match(

@@ -7,7 +7,7 @@ use vocab::Datum;
 
 pub fn lower(given: &Given<'_>) -> Behaved {
     let event = given.own_event("created");
-    let mut body = given.opening();
+    let mut body = given.opening(given.several(&event, 201));
     let key = given.record_key();
     let whole = given.answer(|name| given.new_value(name.as_str()));
     let of_key = whole.iter().filter(|field| field.name == key.field()).cloned().collect();

@@ -3,7 +3,7 @@
 use super::{Asker, entry, final_response};
 use plan::Problem;
 use plan::http_case::{ANY, CaseRequest, HttpCase};
-use plan::procedure::{JSON_PATCH, MAX_OPERATIONS, Patchable, Response};
+use plan::procedure::{Input, Item, JSON_PATCH, MAX_OPERATIONS, Patchable, Response, Step};
 use plan::query::{Choice, Holes, Total};
 use plan::shape::{Presence, Shape, ShapeField};
 use serde_json::{Value as Json, json};
@@ -36,6 +36,31 @@ impl Asker<'_> {
             let name = field.name.as_str();
             let emptied = self.request().with_body(&json!({ (name): null }));
             cases.push(self.invalid(&format!("does not empty `{name}`"), emptied, vec![entry(name, "required")]));
+        }
+        cases
+    }
+
+    /// What a list of records comes to.
+    pub fn lists_of_records(&self, items: &[Item]) -> Vec<HttpCase> {
+        let entries = items.iter().find_map(|item| match item {
+            Item::Let(_, Step::Validate(Input::List(entries))) => Some(entries),
+            _ => None,
+        });
+        let Some(entries) = entries else { return Vec::new() };
+        let with = |list: Json| self.request().with_body(&list);
+        let range = json!({"pointer": "", "code": "range", "detail": ANY});
+        let mut cases = vec![self.invalid("refuses a list of nothing", with(json!([])), vec![range])];
+        if let Some(field) = entries.shape.fields.iter().find(|field| field.presence == Presence::Required) {
+            let mut second = self.right.clone();
+            second[field.name.as_str()] = Json::Null;
+            let missing = json!({"pointer": format!("/1/{}", field.name), "code": "required"});
+            let list = json!([self.right, second]);
+            cases.push(self.invalid("tells which record of a list is wrong", with(list), vec![missing]));
+        }
+        if let Some(Response::Records { status, fields, .. }) = final_response(items).filter(|_| self.can_be_right()) {
+            let record: Json = fields.iter().map(|field| (field.name.to_string(), Json::from(ANY))).collect();
+            let right = self.case("stores a list", with(json!([self.right])), *status);
+            cases.push(right.with_body(&json!([record])));
         }
         cases
     }

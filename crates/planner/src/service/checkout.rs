@@ -483,5 +483,5 @@ impl<'a> Selling<'a> {
 /// Something is wrong with an entry of the list.
 fn wrong(field: &str, detail: Option<&str>) -> Item {
     let (list, field) = (field_name("items"), field_name(field));
-    Item::Exit(Response::Entry { list, field, detail: detail.map(str::to_owned) }, Writes::Undo)
+    Item::Exit(Response::Entry { list: Some(list), field, detail: detail.map(str::to_owned) }, Writes::Undo)
 }

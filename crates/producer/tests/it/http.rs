@@ -2,8 +2,9 @@
 //! are about. The cases are `docs/http-manners.md` as
 //! examples: those of the folder itself about the API of the first sample task, those of its folders about those of the others.
 //!
-//! Beside the placeholders of [`plan::http_case`] a case may use `${repeat:<text>:<number>}` anywhere, and in expected headers
-//! `${seconds}` (a whole number from 1 to 60), `${uuid}` (a UUIDv7), `${cookie:<name>}` (the cookie with a token) and `${absent}` (no such header).
+//! Beside the placeholders of [`plan::http_case`] a case may use `${repeat:<text>:<number>}` anywhere, `{ "${times:<number>}": <entry> }` for
+//! that many entries of a list, in which `${index}` counts from 0, and in expected headers `${seconds}` (a whole number from 1 to 60), `${uuid}`
+//! (a UUIDv7), `${cookie:<name>}` (the cookie with a token) and `${absent}` (no such header).
 
 use crate::harness::Sample;
 use crate::harness::client;
@@ -57,14 +58,14 @@ files!(behaviours: crate::harness::Sample::Behaviours, [
 ]);
 files!(products: crate::harness::Sample::Products, [
     articles, changes, codings, cors, creation, deletion, fields, filters, lists, patches, preferences, reading, repetitions,
-    replacement,
+    replacement, several,
 ]);
 files!(accounts: crate::harness::Sample::Accounts, [accounts, newsletter]);
 files!(of_users: crate::harness::Sample::Notes, [owners, permissions]);
 files!(of_orders: crate::harness::Sample::Orders, [cancelling]);
 files!(sessions: crate::harness::Sample::Sessions, [passwords, sessions]);
 files!(on_tables: crate::harness::Sample::Workshop, [order, overlaps, references, rules]);
-files!(on_keys: crate::harness::Sample::Depot, [counted, given, leading]);
+files!(on_keys: crate::harness::Sample::Depot, [counted, given, leading, several]);
 files!(invoices: crate::harness::Sample::Invoices, [choices, dates, decimals, queries]);
 
 /// What documents hold of it.
@@ -252,10 +253,19 @@ fn read(sample: Sample, file: &str) -> Vec<HttpCase> {
 fn expanded(value: Json) -> Json {
     match value {
         Json::String(text) => Json::String(repeated(&text)),
-        Json::Array(values) => values.into_iter().map(expanded).collect(),
+        Json::Array(values) => values.into_iter().flat_map(listed).map(expanded).collect(),
         Json::Object(values) => values.into_iter().map(|(key, value)| (key, expanded(value))).collect(),
         Json::Null | Json::Bool(_) | Json::Number(_) => value,
     }
+}
+
+/// An entry of a list, as often as `${times:<number>}` says, each with its `${index}`.
+fn listed(entry: Json) -> Vec<Json> {
+    let times = |key: &str| key.strip_prefix("${times:")?.strip_suffix('}')?.parse().ok();
+    let several = entry.as_object().and_then(|entry| entry.iter().find_map(|(key, value)| Some((times(key)?, value))));
+    let Some((times, value)) = several else { return vec![entry] };
+    let text = value.to_string();
+    (0_u32..times).map(|index| serde_json::from_str(&text.replace("${index}", &index.to_string())).unwrap()).collect()
 }
 
 fn repeated(text: &str) -> String {

@@ -10,6 +10,9 @@ const insertOnce = `INSERT INTO words (word) VALUES (?) ON CONFLICT (word) DO NO
 const insertUnlessThere = `INSERT INTO words (word) SELECT ? FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM words WHERE word = ?)`;
 const all = `SELECT word FROM words ORDER BY word LIMIT 100`;
 
+/** A statement with one place as an application has it. */
+const emitted = (engine, sql) => (engine.name === 'PostgreSQL' ? sql.replace('?', '$1') : sql);
+
 async function createWords(context, engine, options) {
   const database = await createDatabase(context, engine, options);
   await database.script('CREATE TABLE IF NOT EXISTS words (word varchar(40) NOT NULL UNIQUE)');
@@ -30,6 +33,43 @@ testOnEach('what a transaction returns is kept, except when it is undone; what i
   await assert.rejects(write('thrown', () => { throw new Error('no'); }), /no/);
   assert.deepEqual(await words(), ['kept']);
   assert.deepEqual(calls, ['kept']);
+});
+
+testOnEach('rows that are added go out together, before anything else is asked or changed', async (context, engine) => {
+  const { database, words } = await createWords(context, engine);
+  const names = Array.from({ length: 123 }, (_, index) => `word ${String(index).padStart(3, '0')}`);
+  const find = 'SELECT count(*) AS number FROM words WHERE word = ?';
+  await database.transaction(async (transaction) => {
+    assert.equal(Number((await transaction.lookUp(find, ['word 007'])).number), 0);
+    for (const name of names) await transaction.add(emitted(engine, insert), [name]);
+    assert.equal(Number((await transaction.lookUp(find, ['word 007'])).number), 1);
+    await transaction.add(insert, ['last']);
+  });
+  assert.deepEqual((await database.many('SELECT word FROM words ORDER BY word LIMIT 200')).map((row) => row.word), ['last', ...names]);
+  const twice = database.transaction(async (transaction) => {
+    for (const name of ['once', 'last']) await transaction.add(insert, [name]);
+  });
+  await assert.rejects(twice, { name: 'conflict' });
+  await database.transaction(async (transaction) => {
+    await transaction.add(insert, ['undone']);
+    return undo();
+  });
+  assert.ok(!(await words()).some((word) => ['once', 'undone'].includes(word)));
+});
+
+testOnEach('what is looked for together is not asked for again', async (context, engine) => {
+  const { database } = await createWords(context, engine);
+  const find = emitted(engine, 'SELECT word FROM words WHERE word = ?');
+  const names = Array.from({ length: 123 }, (_, index) => `word ${index}`);
+  await database.transaction(async (transaction) => {
+    for (const name of names) await transaction.add(insert, [name]);
+  });
+  await database.transaction(async (transaction) => {
+    await transaction.lookAhead(find, [...names, null, 'nobody', 'word 7']);
+    assert.equal(await transaction.lookUp(find, ['nobody']), null);
+    transaction.optional = () => assert.fail('it was asked for again');
+    for (const word of names) assert.deepEqual({ ...(await transaction.lookUp(find, [word])) }, { word });
+  });
 });
 
 testOnEach('nobody else sees or joins a transaction under way', async (context, engine) => {

@@ -82,3 +82,14 @@ test('attempts under way count as if they failed', () => {
   ends.pop()();
   assert.throws(attempt, { name: 'rate_limited' });
 });
+
+test('of several at once all are counted, or none', () => {
+  const { limit, take } = createLimit({ quota: 4 });
+  const request = { answerHeaders: {} };
+  take();
+  limit.takeSeveral(request, { identity: 'a' }, 2);
+  assert.equal(request.answerHeaders['RateLimit'], '"p";r=1;t=10');
+  assert.throws(() => limit.takeSeveral(request, { identity: 'a' }, 2), { name: 'rate_limited' });
+  assert.equal(take(), '"p";r=0;t=10');
+  limit.takeSeveral(request, { identity: 'a' }, 0);
+});

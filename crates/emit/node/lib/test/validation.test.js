@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { check, checkChanges, validateParameters } from '../validation.js';
+import { check, checkChanges, validateList, validateParameters } from '../validation.js';
 
 function verdict(field, value) {
   try {
@@ -190,4 +190,22 @@ test('a list of records is checked record by record, each with its place', () =>
     places.map(({ pointer, code }) => [pointer, code]),
     [['/field/1', 'type'], ['/field/0/count', 'range'], ['/field/0/count', 'required'], ['/field/0/price', 'unknown_field']],
   );
+});
+
+test('what is wrong with a list is told with its place', async () => {
+  const shape = [{ name: 'count', kind: 'integer', required: true, minimum: 1 }];
+  const verdict = async (document) => {
+    try {
+      return await validateList({ document }, shape, { maximum: 3 });
+    } catch (problem) {
+      return problem.errors.map(({ pointer, code }) => `${pointer} ${code}`);
+    }
+  };
+  const record = (count) => ({ count });
+  assert.deepEqual(await verdict([record(1), record(2)]), { records: [{ count: 1 }, { count: 2 }] });
+  assert.deepEqual(await verdict([record(1), record('x'), 7]), ['/1/count type', '/2 type']);
+  assert.deepEqual(await verdict([]), [' range']);
+  assert.deepEqual(await verdict([1, 2, 3, 4]), [' range']);
+  assert.deepEqual(await verdict(record(1)), [' type']);
+  assert.equal((await verdict([record('x'), ...Array(2).fill(Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`f${index}`, 1])))])).length, 100);
 });

@@ -53,7 +53,9 @@ must(gone.status === 204 && gone.data === undefined, 'a record is deleted');
 must((await problemOf(api.getProduct(record.id))).type === 'urn:problem-type:not-found', 'and is not there any more');
 
 // Lists.
-for (let stock = 0; stock < 5; stock += 1) await api.createProduct({ name: `Chair & ${stock}`, stock });
+const chairs: Product[] = Array.from({ length: 5 }, (_, stock) => ({ name: `Chair & ${stock}`, stock }));
+const several: ProductRecord[] = (await api.createProduct(chairs)).data;
+must(several.map(({ stock }) => stock).join() === '0,1,2,3,4', 'records are made at once, in their order');
 const page = await api.listProducts({ limit: 2, sort: '-stock', 'stock[gte]': 1 });
 must(page.data.items.length === 2 && page.data.next !== null, 'a page has as many rows as were asked for');
 const stocks: number[] = [];
@@ -71,6 +73,8 @@ must(behind.join() === '2,3,4', `every page behind the offset was read: ${behind
 const wrong = await problemOf(api.createProduct({ ...lamp, name: 'x'.repeat(81) }));
 must(wrong.type === 'urn:problem-type:validation-failed', wrong.type);
 must(wrong.errors[0]?.pointer === '/name' && wrong.errors[0].code === 'too_long', 'the wrong field is named');
+const oneWrong = await problemOf(api.createProduct([lamp, { ...lamp, name: '' }]));
+must(oneWrong.type === 'urn:problem-type:validation-failed' && oneWrong.errors[0]?.pointer === '/1/name', 'so is its record');
 const keyless = new ProductsArticlesClient({ baseUrl });
 must((await problemOf(keyless.createProduct(lamp))).status === 401, 'a key is asked for');
 must((await keyless.listProducts()).status === 200, 'and not where none is needed');
@@ -89,6 +93,8 @@ must(refused, 'no id leads to another path');
 export async function mistakes(): Promise<void> {
   // @ts-expect-error a field is missing
   await api.createProduct({ name: 'Lamp' });
+  // @ts-expect-error a field of one of several is missing
+  await api.createProduct([lamp, { name: 'Lamp' }]);
   // @ts-expect-error a field has another type
   await api.createProduct({ name: 'Lamp', stock: '3' });
   // @ts-expect-error a field is unknown

@@ -304,6 +304,7 @@ export class ProductsArticlesClient {
    * @throws {ApiError} malformed-request, malformed-body, malformed-idempotency-key, missing-credentials, invalid-credentials, insufficient-scope, request-timeout, request-in-progress, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
    */
   createProduct(body: Product, options: WriteOptions & { prefer: 'minimal' }): Promise<Answer<201, ProductKey>>;
+  createProduct(body: Product[], options?: WriteOptions): Promise<Answer<201, ProductRecord[]>>;
   createProduct(body: Product, options?: WriteOptions): Promise<Answer<201, ProductRecord>>;
 
   /**
@@ -355,6 +356,7 @@ export class ProductsArticlesClient {
    * @throws {ApiError} malformed-request, malformed-body, malformed-idempotency-key, missing-credentials, invalid-credentials, insufficient-scope, request-timeout, conflict, request-in-progress, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
    */
   createArticle(body: Article, options: WriteOptions & { prefer: 'minimal' }): Promise<Answer<201, ProductKey>>;
+  createArticle(body: Article[], options?: WriteOptions): Promise<Answer<201, ArticleRecord[]>>;
   createArticle(body: Article, options?: WriteOptions): Promise<Answer<201, ArticleRecord>>;
 
   /**

@@ -4,6 +4,7 @@
 // that the caller is answered with.
 
 import { authorize } from '../../lib/authorization.js';
+import { isList } from '../../lib/body.js';
 import { etag, isCurrent } from '../../lib/etag.js';
 import { uuidv7 } from '../../lib/identifiers.js';
 import { readPage, validateListing } from '../../lib/listing.js';
@@ -14,7 +15,7 @@ import { Problem } from '../../lib/problem.js';
 import { anonymous } from '../../lib/request.js';
 import { respond } from '../../lib/response.js';
 import { picked, validateSelection } from '../../lib/selection.js';
-import { validate } from '../../lib/validation.js';
+import { validate, validateList } from '../../lib/validation.js';
 import { article, createMiddleware, product, productList } from './middleware.js';
 
 const insertProduct = `INSERT INTO products (id, name, stock, active, released_at, notes, created_at, updated_at, row_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
@@ -47,12 +48,58 @@ export function registerEndpoints(application, { database, metrics, counts }) {
     const caller = await authorize(request, keys, limits.default, 'products:write');
     limits.default.take(request, caller);
     const claim = await idempotency.claim(request, caller);
-    const input = await validate(request, product, { limit: 131_072 });
+    const form = await isList(request, { limit: 4_194_304 });
+    if (form) {
+      const list = await validateList(request, product, { maximum: 200, limit: 4_194_304 });
+      limits.default.takeSeveral(request, caller, list.records.length - 1);
+
+      return database.transaction(async (transaction) => {
+        const known = await claim.recall(transaction);
+        if (known) return known;
+        const made = [];
+        for (const input of list.records) {
+          const id = uuidv7();
+          await transaction.add(insertProduct, [
+            id,
+            input.name,
+            input.stock,
+            input.active,
+            input.released_at,
+            input.notes,
+            request.receivedAt,
+            request.receivedAt,
+            1,
+          ]);
+          const event = {
+            id,
+            name: input.name,
+            stock: input.stock,
+            active: input.active,
+            released_at: input.released_at,
+            notes: input.notes,
+            created_at: request.receivedAt,
+          };
+          await outbox.emit(transaction, 'product_created', event, request.receivedAt);
+          made.push({
+            id,
+            name: input.name,
+            stock: input.stock,
+            active: input.active,
+            released_at: input.released_at,
+            notes: input.notes,
+            created_at: request.receivedAt,
+            updated_at: request.receivedAt,
+          });
+        }
+        return claim.keep(transaction, respond(201, made));
+      });
+    }
+    const input = await validate(request, product, { limit: 4_194_304 });
     const id = uuidv7();
 
     return database.transaction(async (transaction) => {
-      const known = await claim.recall(transaction);
-      if (known) return known;
+      const known2 = await claim.recall(transaction);
+      if (known2) return known2;
       await transaction.run(insertProduct, [
         id,
         input.name,
@@ -64,7 +111,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         request.receivedAt,
         1,
       ]);
-      const event = {
+      const event2 = {
         id,
         name: input.name,
         stock: input.stock,
@@ -73,7 +120,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         notes: input.notes,
         created_at: request.receivedAt,
       };
-      await outbox.emit(transaction, 'product_created', event, request.receivedAt);
+      await outbox.emit(transaction, 'product_created', event2, request.receivedAt);
       const wantsLittle = prefers(request, 'return=minimal');
       if (wantsLittle) {
         return claim.keep(transaction, respond(201, { id }, { ETag: etag(1), Location: `/api/products/${id}` }));
@@ -292,12 +339,73 @@ export function registerEndpoints(application, { database, metrics, counts }) {
     const caller = await authorize(request, keys, limits.default, 'articles:write');
     limits.default.take(request, caller);
     const claim = await idempotency.claim(request, caller);
-    const input = await validate(request, article, { limit: 720_896 });
+    const form = await isList(request, { limit: 4_194_304 });
+    if (form) {
+      const list = await validateList(request, article, { maximum: 200, limit: 4_194_304 });
+      limits.default.takeSeveral(request, caller, list.records.length - 1);
+
+      return database.transaction(async (transaction) => {
+        const known = await claim.recall(transaction);
+        if (known) return known;
+        const made = [];
+        for (const input of list.records) {
+          const id = uuidv7();
+          await transaction.add(insertArticle, [
+            id,
+            input.title,
+            input.slug,
+            input.summary,
+            input.body,
+            input.author_name,
+            input.category,
+            input.tags,
+            input.image_url,
+            input.language,
+            input.published_at,
+            request.receivedAt,
+            request.receivedAt,
+            1,
+          ]);
+          const event = {
+            id,
+            title: input.title,
+            slug: input.slug,
+            summary: input.summary,
+            body: input.body,
+            author_name: input.author_name,
+            category: input.category,
+            tags: input.tags,
+            image_url: input.image_url,
+            language: input.language,
+            published_at: input.published_at,
+            created_at: request.receivedAt,
+          };
+          await outbox.emit(transaction, 'article_created', event, request.receivedAt);
+          made.push({
+            id,
+            title: input.title,
+            slug: input.slug,
+            summary: input.summary,
+            body: input.body,
+            author_name: input.author_name,
+            category: input.category,
+            tags: input.tags,
+            image_url: input.image_url,
+            language: input.language,
+            published_at: input.published_at,
+            created_at: request.receivedAt,
+            updated_at: request.receivedAt,
+          });
+        }
+        return claim.keep(transaction, respond(201, made));
+      });
+    }
+    const input = await validate(request, article, { limit: 4_194_304 });
     const id = uuidv7();
 
     return database.transaction(async (transaction) => {
-      const known = await claim.recall(transaction);
-      if (known) return known;
+      const known2 = await claim.recall(transaction);
+      if (known2) return known2;
       await transaction.run(insertArticle, [
         id,
         input.title,
@@ -314,7 +422,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         request.receivedAt,
         1,
       ]);
-      const event = {
+      const event2 = {
         id,
         title: input.title,
         slug: input.slug,
@@ -328,7 +436,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         published_at: input.published_at,
         created_at: request.receivedAt,
       };
-      await outbox.emit(transaction, 'article_created', event, request.receivedAt);
+      await outbox.emit(transaction, 'article_created', event2, request.receivedAt);
       const wantsLittle = prefers(request, 'return=minimal');
       if (wantsLittle) {
         return claim.keep(transaction, respond(201, { id }, { ETag: etag(1), Location: `/api/articles/${id}` }));

@@ -24,7 +24,7 @@ export function createMiddleware({ database, metrics, counts }) {
   };
 }
 
-/** The body of POST /api/products, PUT /api/products/{id} and PATCH /api/products/{id}. */
+/** The body of POST /api/products, POST /api/products, PUT /api/products/{id} and PATCH /api/products/{id}. */
 export const product = [
   { name: 'name', kind: 'line', required: true, maximum: 80 },
   { name: 'stock', kind: 'integer', required: true },
@@ -33,7 +33,7 @@ export const product = [
   { name: 'notes', kind: 'text', maximum: 5000 },
 ];
 
-/** The body of POST /api/articles. */
+/** The body of POST /api/articles and POST /api/articles. */
 export const article = [
   { name: 'title', kind: 'line', required: true, maximum: 200 },
   { name: 'slug', kind: 'line', required: true, maximum: 100 },
