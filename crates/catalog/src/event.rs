@@ -15,6 +15,9 @@ pub struct Event {
     /// What people call the point of an integration at which it happens.
     #[serde(default)]
     pub spelled: Vec<EventName>,
+    /// The endpoint that tells of it, where nobody has another: `POST /api/contact`.
+    #[serde(default)]
+    pub endpoint: Option<String>,
     /// Points that come along where somebody asks for this one.
     #[serde(default)]
     pub with: Vec<EventName>,

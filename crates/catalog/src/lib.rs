@@ -259,6 +259,12 @@ impl Catalog {
         }
     }
 
+    /// The endpoint that would tell of an event, as a task writes it.
+    #[must_use]
+    pub fn endpoint_of(&self, event: &EventName) -> Option<&str> {
+        self.events.get(event)?.endpoint.as_deref()
+    }
+
     /// What the event makes of a record.
     #[must_use]
     pub fn change_of(&self, event: &EventName) -> Option<&Change> {

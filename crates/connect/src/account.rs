@@ -102,6 +102,7 @@ impl Account {
             | Reference::Event(_)
             | Reference::Answer(..)
             | Reference::Remembered(_)
+            | Reference::Fields
             | Reference::Delivery(_)
             | Reference::NextPage
             | Reference::Body(_)
@@ -209,11 +210,13 @@ impl Scope for Call<'_> {
             Reference::Token(name) => self.token?.kept.get(name.as_str()).map(|kept| json!(kept)),
             Reference::Delivery(value) => {
                 let delivery = self.delivery?;
-                Some(Value::String(match value {
-                    DeliveryValue::Id => delivery.id.clone(),
-                    DeliveryValue::Key => delivery.key.clone(),
-                    DeliveryValue::Time => delivery.time.to_string(),
-                }))
+                match value {
+                    DeliveryValue::Id => Some(Value::String(delivery.id.clone())),
+                    DeliveryValue::Key => Some(Value::String(delivery.key.clone())),
+                    DeliveryValue::Time => Some(Value::String(delivery.time.to_string())),
+                    // What happened is known where a point says what an operation is given.
+                    DeliveryValue::Event => None,
+                }
             }
             Reference::Host(name) => {
                 let host = self.account.manifest.provider.hosts.get(name.as_str())?;
@@ -228,6 +231,7 @@ impl Scope for Call<'_> {
             | Reference::Event(_)
             | Reference::Answer(..)
             | Reference::Remembered(_)
+            | Reference::Fields
             | Reference::Body(_)
             | Reference::Header(_)
             | Reference::Made(_)

@@ -19,6 +19,7 @@ mod serving;
 mod setup;
 mod shelf;
 mod told;
+mod upserting;
 
 #[cfg(test)]
 mod tests;

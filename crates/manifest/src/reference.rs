@@ -28,7 +28,9 @@ pub enum Reference {
     Answer(FieldName, FieldName),
     /// `remembered.NAME`: what was kept of an earlier time.
     Remembered(FieldName),
-    /// `delivery.id`, `delivery.key`, `delivery.time`.
+    /// `fields`: the block of those fields that are passed on. Nothing is left of it in a plan.
+    Fields,
+    /// `delivery.id`, `delivery.key`, `delivery.time`, `delivery.event`.
     Delivery(DeliveryValue),
     /// `page.next`: what leads to the next page; nothing on the first.
     NextPage,
@@ -40,7 +42,7 @@ pub enum Reference {
     Body(Pointer),
     /// `header.NAME`: a header of what the provider sends.
     Header(String),
-    /// `made.id`, `made.time`, `made.kind`, `made.list`, `made.secret`: what a simulated provider has just made.
+    /// `made.id`, `made.time`, `made.kind`, `made.list`, `made.refused`, `made.secret`: what a simulated provider has just made.
     Made(MadeValue),
     /// `made/PATH`: something in the object that a simulated provider has just made.
     MadeObject(Pointer),
@@ -63,6 +65,8 @@ pub enum MadeValue {
     Kind,
     /// Objects of a kind.
     List,
+    /// What was not taken of a list of items.
+    Refused,
     /// A new secret.
     Secret,
 }
@@ -76,6 +80,8 @@ pub enum DeliveryValue {
     Key,
     /// When what it tells of happened.
     Time,
+    /// What happened, by the name of its event.
+    Event,
 }
 
 /// What is known of our address at the provider.
@@ -103,6 +109,7 @@ pub const ROOTS: &[&str] = &[
     "event",
     "answer",
     "remembered",
+    "fields",
     "delivery",
     "page",
     "webhook",
@@ -127,6 +134,9 @@ impl Reference {
             if let Some(path) = text.strip_prefix(root).filter(|path| path.is_empty() || path.starts_with('/')) {
                 return Pointer::parse(path).map(made).map_err(|error| error.to_string());
             }
+        }
+        if text == "fields" {
+            return Ok(Self::Fields);
         }
         let (root, rest) = text.split_once('.').ok_or_else(|| not_a_reference(text))?;
         if root == "header" {
@@ -158,7 +168,8 @@ impl Reference {
                 "id" => DeliveryValue::Id,
                 "key" => DeliveryValue::Key,
                 "time" => DeliveryValue::Time,
-                _ => return Err(one_of(text, "delivery", &["id", "key", "time"])),
+                "event" => DeliveryValue::Event,
+                _ => return Err(one_of(text, "delivery", &["id", "key", "time", "event"])),
             }),
             "webhook" => Self::Webhook(match rest {
                 "url" => WebhookValue::Url,
@@ -173,8 +184,9 @@ impl Reference {
                 "time" => MadeValue::Time,
                 "kind" => MadeValue::Kind,
                 "list" => MadeValue::List,
+                "refused" => MadeValue::Refused,
                 "secret" => MadeValue::Secret,
-                _ => return Err(one_of(text, "made", &["id", "time", "kind", "list", "secret"])),
+                _ => return Err(one_of(text, "made", &["id", "time", "kind", "list", "refused", "secret"])),
             }),
             "problem" if rest == "at" => Self::ProblemPlace,
             "problem" => return Err(one_of(text, "problem", &["at"])),
@@ -226,6 +238,8 @@ impl fmt::Display for Reference {
             Self::Delivery(DeliveryValue::Id) => formatter.write_str("delivery.id"),
             Self::Delivery(DeliveryValue::Key) => formatter.write_str("delivery.key"),
             Self::Delivery(DeliveryValue::Time) => formatter.write_str("delivery.time"),
+            Self::Delivery(DeliveryValue::Event) => formatter.write_str("delivery.event"),
+            Self::Fields => formatter.write_str("fields"),
             Self::NextPage => formatter.write_str("page.next"),
             Self::Webhook(WebhookValue::Url) => formatter.write_str("webhook.url"),
             Self::Webhook(WebhookValue::Id) => formatter.write_str("webhook.id"),
@@ -238,6 +252,7 @@ impl fmt::Display for Reference {
             Self::Made(MadeValue::Time) => formatter.write_str("made.time"),
             Self::Made(MadeValue::Kind) => formatter.write_str("made.kind"),
             Self::Made(MadeValue::List) => formatter.write_str("made.list"),
+            Self::Made(MadeValue::Refused) => formatter.write_str("made.refused"),
             Self::Made(MadeValue::Secret) => formatter.write_str("made.secret"),
             Self::MadeObject(pointer) => write!(formatter, "made{pointer}"),
             Self::Path(name) => write!(formatter, "path.{name}"),

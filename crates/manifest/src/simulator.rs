@@ -75,6 +75,9 @@ pub struct Route {
     /// Another object that it is about.
     #[serde(default)]
     pub of: Option<Of>,
+    /// A member of what it makes that nothing else of its kind may have; such a request is refused.
+    #[serde(default)]
+    pub unique: Option<Unique>,
     /// What it refuses though the request is whole: the first whose tests of the object hold decides.
     #[serde(default)]
     pub refuses: Vec<Refuses>,
@@ -102,6 +105,16 @@ pub struct Of {
     /// How the request is refused where there is no such object; else as one that is not found.
     #[serde(default)]
     pub missing: Option<Refusal>,
+}
+
+/// A member that is of one object alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unique {
+    /// Where it stands.
+    pub at: Pointer,
+    /// How a second one is refused.
+    pub answer: Refusal,
 }
 
 /// A refusal with what leads to it.
@@ -164,6 +177,8 @@ pub enum RouteAction {
         /// The members.
         set: Entries<String, Template>,
     },
+    /// Goes through a list of the request: each item changes the object that it is about, or makes it.
+    Upserts(Box<Upserts>),
     /// Answers all objects of a kind, the newest first; `${made.list}` is the list of them. `event` is what was sent.
     Lists {
         /// Which kind.
@@ -186,6 +201,34 @@ pub enum RouteAction {
     },
     /// Answers always the same.
     Answers(Template),
+}
+
+/// Objects that the items of a list are about. In its templates `${body/PATH}` is of the item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upserts {
+    /// Where the list stands in the request.
+    pub each: Pointer,
+    /// Which kind they are of.
+    pub object: FieldName,
+    /// The member that tells which one.
+    pub at: Pointer,
+    /// What that member holds.
+    pub is: Text,
+    /// The block of the item whose members come over those that the object has there.
+    pub over: String,
+    /// What else changes of an object that was there.
+    #[serde(default)]
+    pub set: Entries<String, Template>,
+    /// Tests of an item; one that fails them is not taken.
+    #[serde(default)]
+    pub needs: Vec<BodyTest>,
+    /// What is said of such an item: `${made.refused}` is the list of them.
+    pub refused: Template,
+    /// The answer; `${made.list}` is the list of the objects.
+    pub answer: Template,
+    /// The status and the answer where an item was not taken.
+    pub partly: Refusal,
 }
 
 /// How many objects a page of a list holds.

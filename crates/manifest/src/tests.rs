@@ -29,7 +29,10 @@ fn what_is_no_value_is_refused_with_what_was_meant() {
         ("${credential.key", "`${credential.key` lacks its `}`"),
         ("${credentials.key}", "`credentials.key` names nothing: did you mean `credential`?"),
         ("${credential}", "`credential` lacks a name: `credential.NAME`"),
-        ("${delivery.ids}", "there is no `delivery.ids`: there is `delivery.id`, `delivery.key`, `delivery.time`"),
+        (
+            "${delivery.ids}",
+            "there is no `delivery.ids`: there is `delivery.id`, `delivery.key`, `delivery.time`, `delivery.event`",
+        ),
         ("${input.a | trimm}", "no transformation is called `trimm`: did you mean `trim`?"),
         ("${input.a | trim(2)}", "`trim` takes no brackets"),
         ("${input.a | truncate}", "write a whole number behind it: `truncate(2)`"),

@@ -60,6 +60,9 @@ pub enum FailureKind {
     /// A provider's calls do not arrive, or ours do not arrive there.
     #[serde(rename = "integration.webhook_delivery")]
     WebhookDelivery,
+    /// A provider cannot be told what it is to be told.
+    #[serde(rename = "integration.data_synchronization")]
+    DataSynchronization,
     /// A provider does not answer.
     #[serde(rename = "integration.service_unavailable")]
     ServiceUnavailable,

@@ -12,6 +12,7 @@ use crate::simulating::{SimulateOptions, Simulating};
 use crate::tokens::KeptTokens;
 use crate::trying::last_tried;
 use crate::workspace::{Workspace, WorkspaceFailure};
+use catalog::Catalog;
 use connect::account::Account;
 use connect::answer::Outcome;
 use connect::authentication::tokens::{KeepNothing, TokenKeeper};
@@ -68,19 +69,25 @@ pub(crate) fn hear<'e>(service: &mut ServicePlan, events: impl Iterator<Item = &
 }
 
 /// What somebody should know who expects the service to be told.
-pub(crate) fn warnings(plan: &ServicePlan, emitted: &[EventDeclaration]) -> Vec<String> {
-    plan.points.iter().filter_map(|point| unheard(plan, point, emitted)).collect()
+pub(crate) fn warnings(plan: &ServicePlan, emitted: &[EventDeclaration], catalog: &Catalog) -> Vec<String> {
+    plan.points.iter().filter_map(|point| unheard(plan, point, emitted, catalog)).collect()
 }
 
-fn unheard(plan: &ServicePlan, point: &ServicePoint, emitted: &[EventDeclaration]) -> Option<String> {
+fn unheard(
+    plan: &ServicePlan,
+    point: &ServicePoint,
+    emitted: &[EventDeclaration],
+    catalog: &Catalog,
+) -> Option<String> {
     let title = &plan.manifest.provider.title;
     let calls = calls(plan, point.answered_by.as_ref())?;
     let event = &point.event;
     let heard: Vec<&EventDeclaration> =
         emitted.iter().filter(|declared| declared.name == *event || declared.also.contains(event)).collect();
     if heard.is_empty() {
+        let endpoint = catalog.endpoint_of(event).map(|endpoint| format!("`{endpoint}`, or ")).unwrap_or_default();
         return Some(format!(
-            "nothing in this workspace emits `{event}`, so {title} is told nothing there: an endpoint with `emits: [{event}]` would"
+            "nothing in this workspace emits `{event}`, so {title} is told nothing there: {endpoint}an endpoint with `emits: [{event}]` would"
         ));
     }
     let lacking = heard.iter().find_map(|declared| {

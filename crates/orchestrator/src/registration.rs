@@ -1,5 +1,5 @@
 //! A provider gets to know where its calls go: what is entered there already is found and kept, what is missing is entered, and a secret
-//! that is shown once is kept in the same step.
+//! that is shown once is kept in the same step. Names that it does not bring, and is to be told by, are made known there too.
 
 use crate::account::{webhook_id, webhook_secret};
 use crate::failure::FailureKind;
@@ -9,7 +9,7 @@ use crate::workspace::Workspace;
 use connect::account::{Account, Delivery, Inputs};
 use connect::answer::Outcome;
 use connect::call::Asked;
-use connect::fill::{as_text, first};
+use connect::fill::{FillError, as_text, document, first};
 use jiff::Timestamp;
 use manifest::webhook::{Registration, ThroughApi};
 use plan::Phase;
@@ -77,6 +77,50 @@ pub(crate) async fn register(
     })
 }
 
+/// What the provider is told by names that it does not bring is made known there: one for each field that needs it.
+pub(crate) async fn make_known(plan: &ServicePlan, speaking: Option<&Speaking>) -> Vec<Registered> {
+    let title = &plan.manifest.provider.title;
+    let phase = Phase::ImplementIntegrationLogic;
+    let mut made = Vec::new();
+    for (field, passed_on) in plan.manifest.points.fields.iter() {
+        let Some(making) = &passed_on.made_known_by else { continue };
+        let names = passed_on.is.names().join("`, `");
+        let check = format!("{title} knows `{names}`, where `{field}` goes");
+        let Some(speaking) = speaking else {
+            let why = format!("`--sandbox`: {title} is played, and knows every name");
+            made.push(Registered { verification: Verification::not_verified(phase, check, why), changed: false });
+            continue;
+        };
+        let account = &speaking.account;
+        let given = making.input.iter().map(|(name, value)| Ok((name.to_string(), document(value, account)?)));
+        let given: Result<Vec<_>, FillError> = given.collect();
+        let answer = match given {
+            Ok(given) => {
+                let inputs = given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+                call_with(speaking, account, &making.operation, &inputs).await
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        made.push(match answer {
+            // An answer without anything in it says that it was there before.
+            Ok(answer) => {
+                let detail = if answer.is_empty() { "it was there before" } else { "it was made" }.to_owned();
+                let verification = match &speaking.stands_in {
+                    None => Verification::passed(phase, check, detail),
+                    Some(_) => Verification::simulated(phase, check, detail),
+                };
+                Registered { verification, changed: !answer.is_empty() }
+            }
+            Err(why) => {
+                let why = format!("{why}; `mapping: {{ {field}: ... }}` in the task names one that is there");
+                let failed = Verification::of(phase, check, &[why]);
+                Registered { verification: failed.about(FailureKind::DataSynchronization, names), changed: false }
+            }
+        });
+    }
+    made
+}
+
 /// What was done, and whether anything there is other than before.
 async fn entered(
     api: &ThroughApi,
@@ -136,12 +180,20 @@ async fn listed(api: &ThroughApi, speaking: &Speaking, url: &str) -> Result<Vec<
 }
 
 async fn call(speaking: &Speaking, account: &Account, operation: &FieldName) -> Result<Inputs, String> {
+    call_with(speaking, account, operation, &Inputs::new()).await
+}
+
+async fn call_with(
+    speaking: &Speaking,
+    account: &Account,
+    operation: &FieldName,
+    inputs: &Inputs,
+) -> Result<Inputs, String> {
     let now = Timestamp::now();
     let url = account.webhook.url.as_deref().unwrap_or_default();
     let key = sha256_hex(format!("{}\n{url}\n{operation}\n{}", account.name, now.as_nanosecond()).as_bytes());
     let delivery = Delivery { id: key.clone(), key, time: now };
-    let inputs = Inputs::new();
-    let asked = Asked { account, operation, inputs: &inputs, delivery: Some(&delivery) };
+    let asked = Asked { account, operation, inputs, delivery: Some(&delivery) };
     match speaking.caller.call(&asked).await.outcome {
         Outcome::Done { answer } => Ok(answer),
         other => Err(said(&other)),

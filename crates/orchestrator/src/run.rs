@@ -230,7 +230,8 @@ async fn attempt(
         progress(Phase::AuthenticateWithServiceApi, "asking whether the credentials are taken");
         verification = integration::tried(service, workspace).await.map_err(of_task)?;
         let emitted = integration::emitted(workspace, &planned.plan).map_err(|failure| of_task(failure.into()))?;
-        warnings.extend(integration::warnings(service, &emitted));
+        let catalog = knowledge::of(workspace, meant).map_err(of_task)?;
+        warnings.extend(integration::warnings(service, &emitted, &catalog));
         warnings.extend(ending::warnings(&ending::endings(workspace, service), Timestamp::now()));
     }
     if let Some(api) = planned.plan.api() {
@@ -385,6 +386,10 @@ async fn carry_out(
         if let Some(registered) = registration::register(service, speaking.as_ref(), workspace).await {
             done.note(registered.changed);
             verification.push(registered.verification);
+        }
+        for made in registration::make_known(service, speaking.as_ref()).await {
+            done.note(made.changed);
+            verification.push(made.verification);
         }
     }
     verification.sort_by_key(|check| check.phase);

@@ -66,6 +66,10 @@ codes! {
     NO_SERVER_TO_PROVISION = "IP252";
     /// A condition over rows asks what these rows, or these callers, do not have.
     CONDITION_DOES_NOT_FIT = "IP312";
+    /// A service is to be told a field of which nobody knows what it is there.
+    FIELD_NOT_TAKEN = "IP313";
+    /// A service is to be told at times, which is not built.
+    FREQUENCY_NOT_BUILT = "IP314";
     /// A budget of plans on an engine that is not asked for estimates.
     NOTHING_ESTIMATED = "IP310";
     /// Reads are to go to replicas of an engine where they do not.

@@ -2,6 +2,7 @@
 
 pub mod checkout;
 mod intake;
+mod passing_on;
 mod refund;
 pub mod shop;
 mod subscription;
@@ -185,11 +186,18 @@ pub fn plan_service(
     if !unknown.is_empty() {
         return Err(unknown);
     }
+    if let Some(problem) = passing_on::paced(integration, manifest) {
+        return Err(vec![problem]);
+    }
+    let chosen = passing_on::choose(integration, manifest)?;
+    let told = Manifest { points: manifest.points.with_fields(&chosen.fields), ..manifest.clone() };
+    let manifest = &told;
     let (account, unanswered) = account(integration, manifest);
     let points = points(integration, manifest, catalog);
     let is_test = integration.sandbox.as_ref().is_some_and(|sandbox| sandbox.value);
     let mut decisions: Vec<Decision> = account.iter().map(|value| of_value(value, manifest)).collect();
     decisions.extend(points.iter().map(|point| of_point(point, manifest)));
+    decisions.extend(chosen.decisions);
     let plan = ServicePlan {
         task_id: task_id.clone(),
         returns: Vec::new(),
@@ -360,6 +368,8 @@ fn operations_of(manifest: &Manifest) -> Vec<FieldName> {
     if let Check::Operation(name) = &provider.check {
         names.push(name.clone());
     }
+    let making = manifest.points.fields.iter().filter_map(|(_, field)| field.made_known_by.as_ref());
+    names.extend(making.map(|making| making.operation.clone()));
     names.extend(provider.drift.fields.iter().map(|fields| fields.operation.clone()));
     for (_, point) in manifest.points.points.iter() {
         if let Point::Calls(calls) = point {

@@ -438,6 +438,7 @@ impl Scope for OfStep<'_> {
             Reference::Delivery(DeliveryValue::Id) => Some(Value::String(self.delivery.id.clone())),
             Reference::Delivery(DeliveryValue::Key) => Some(Value::String(self.delivery.key.clone())),
             Reference::Delivery(DeliveryValue::Time) => Some(Value::String(self.delivery.time.to_string())),
+            Reference::Delivery(DeliveryValue::Event) => Some(Value::String(self.way.delivery.event.clone())),
             _ => self.way.told.account.value(name),
         }
     }

@@ -82,6 +82,7 @@ fn privacy(call: &Call<'_>, name: &Reference) -> Privacy {
         Reference::Event(_)
         | Reference::Answer(..)
         | Reference::Remembered(_)
+        | Reference::Fields
         | Reference::Body(_)
         | Reference::Header(_)
         | Reference::Made(_)

@@ -27,6 +27,7 @@ pub(super) struct Given<'g> {
     pub seconds: Option<i64>,
     pub kind: Option<&'g str>,
     pub list: Option<&'g [Value]>,
+    pub refused: Option<&'g [Value]>,
     pub problem: Option<&'g str>,
     pub webhook: Option<WebhookGiven<'g>>,
 }
@@ -66,6 +67,7 @@ impl Scope for Given<'_> {
             Reference::Made(MadeValue::Time) => self.seconds.map(Value::from),
             Reference::Made(MadeValue::Kind) => text(self.kind),
             Reference::Made(MadeValue::List) => self.list.map(|list| Value::Array(list.to_vec())),
+            Reference::Made(MadeValue::Refused) => self.refused.map(|refused| Value::Array(refused.to_vec())),
             Reference::ProblemPlace => text(self.problem),
             Reference::Webhook(WebhookValue::Url) => text(self.webhook.map(|webhook| webhook.url)),
             Reference::Webhook(WebhookValue::Id) => text(self.webhook.map(|webhook| webhook.id)),
@@ -82,6 +84,7 @@ impl Scope for Given<'_> {
             | Reference::Event(_)
             | Reference::Answer(..)
             | Reference::Remembered(_)
+            | Reference::Fields
             | Reference::Delivery(_)
             | Reference::NextPage => None,
         }

@@ -10,6 +10,7 @@ use super::outbox::{Endpoint, Event};
 use super::request::{Request, nothing};
 use super::setup::{Place, Setup};
 use super::told::Came;
+use super::upserting;
 use super::{Answer, Asked, Handled, Simulator, place_of};
 use crate::fill::{self, FillError, as_text};
 use crate::form;
@@ -37,7 +38,7 @@ pub(super) struct Part {
 }
 
 /// How a request is refused.
-enum No {
+pub(super) enum No {
     NotFound,
     Invalid(String),
     KeyReused,
@@ -45,12 +46,14 @@ enum No {
 }
 
 /// What a request came to.
-struct Done {
-    answer: Value,
+pub(super) struct Done {
+    pub answer: Value,
     /// What had a part in it, what was made or changed first.
-    parts: Vec<Part>,
-    has_changed: bool,
-    headers: Vec<(String, String)>,
+    pub parts: Vec<Part>,
+    pub has_changed: bool,
+    pub headers: Vec<(String, String)>,
+    /// The status, where it is not the route's.
+    pub status: Option<u16>,
 }
 
 impl From<FillError> for No {
@@ -176,7 +179,8 @@ impl Simulator {
                     self.log.effect(&request.method, &request.path, key.as_deref());
                 }
                 let route = &self.setup.routes[number].route;
-                let (status, sends) = (route.status.unwrap_or(200), route.sends.clone());
+                let status = done.status.or(route.status).unwrap_or(200);
+                let sends = route.sends.clone();
                 let mut answer = self.answered(status, &done.answer);
                 answer.headers.extend(done.headers);
                 self.send(&sends, &done.parts, now_ms);
@@ -243,7 +247,9 @@ impl Simulator {
             RouteAction::Reads(by)
             | RouteAction::Changes { object: by, .. }
             | RouteAction::Removes { object: by, .. } => Some(self.meant(by, gaps)?),
-            RouteAction::Makes(_) | RouteAction::Lists { .. } | RouteAction::Answers(_) => None,
+            RouteAction::Makes(_) | RouteAction::Upserts(_) | RouteAction::Lists { .. } | RouteAction::Answers(_) => {
+                None
+            }
         };
         if let Some(object) = about.as_ref().or(meant.as_ref()) {
             let given = Given { object: Some(&object.value), ..given };
@@ -259,8 +265,19 @@ impl Simulator {
             (RouteAction::Makes(kind), _) => {
                 let id = new_id(&self.setup, &mut self.chance, kind.as_str());
                 let made = make(&self.setup, &mut self.chance, kind.as_str(), id, given)?;
+                if let Some(unique) = &route.unique {
+                    let of = |value: &Value| fill::first(value, &unique.at).map(as_text);
+                    let wanted = of(&made.value);
+                    if self.shelves.all(kind.as_str()).any(|(_, value)| wanted.is_some() && of(value) == wanted) {
+                        return Err(No::Own(unique.answer.clone()));
+                    }
+                }
                 self.shelves.put(kind.as_str(), &made.id, made.value.clone());
                 Done::of(self.setup.shown(&made, true), vec![made], true)
+            }
+            (RouteAction::Upserts(upserts), _) => {
+                let (setup, shelves) = (&self.setup, &mut self.shelves);
+                upserting::upsert(upserts, setup, &mut self.chance, shelves, given)?
             }
             (RouteAction::Lists { object, answer, page, filters }, _) => {
                 let kind = object.as_str();
@@ -271,7 +288,7 @@ impl Simulator {
                 let given = Given { list: Some(&chosen.items), ..given };
                 let answer = fill::document(answer, &given)?.unwrap_or_else(nothing);
                 let (answer, headers) = listing::finish(&self.setup, &asked, &chosen, answer);
-                Done { answer, parts: Vec::new(), has_changed: false, headers }
+                Done { headers, ..Done::of(answer, Vec::new(), false) }
             }
             (RouteAction::Changes { set, .. }, Some(mut object)) => {
                 change(&mut object.value, set, given)?;
@@ -457,8 +474,8 @@ fn json_parameter(operation: &Operation) -> Option<&str> {
 }
 
 impl Done {
-    fn of(answer: Value, parts: Vec<Part>, has_changed: bool) -> Self {
-        Self { answer, parts, has_changed, headers: Vec::new() }
+    pub(super) fn of(answer: Value, parts: Vec<Part>, has_changed: bool) -> Self {
+        Self { answer, parts, has_changed, headers: Vec::new(), status: None }
     }
 }
 

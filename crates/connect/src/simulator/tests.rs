@@ -68,6 +68,40 @@ impl World {
     }
 }
 
+#[test]
+fn items_of_a_list_make_objects_or_change_them_and_one_that_is_refused_leaves_the_others() {
+    let manifest = crate::testbed::manifest("hubspot");
+    let mut simulator = Simulator::new(manifest, SITE, 7).unwrap();
+    let headers = ["authorization", "content-type"].map(str::to_owned);
+    let headers: Vec<_> =
+        headers.into_iter().zip(["Bearer pat-0123456789abcdef0123", "application/json"].map(str::to_owned)).collect();
+    let mut ask = |method, target: &str, body: Value| {
+        let body = body.to_string();
+        let asked = Asked { method, target, headers: &headers, body: body.as_bytes() };
+        let answer = answered(simulator.handle(&asked, NOW_MS));
+        (answer.status, serde_json::from_slice::<Value>(&answer.body).unwrap())
+    };
+    let person = |email: &str, properties: Value| json!({ "id": email, "idProperty": "email", "objectWriteTraceId": email, "properties": properties });
+    const UPSERT: &str = "/crm/v3/objects/contacts/batch/upsert";
+    let ada = person("ada@example.com", json!({ "email": "ada@example.com", "company": "Engines" }));
+    let (status, made) = ask("POST", UPSERT, json!({ "inputs": [ada] }));
+    assert_eq!((status, &made["results"][0]["new"]), (200, &json!(true)), "{made}");
+    let ada = person("ada@example.com", json!({ "email": "ada@example.com", "phone": "1" }));
+    let wrong = person("nobody", json!({ "email": "nobody" }));
+    let (status, partly) = ask("POST", UPSERT, json!({ "inputs": [wrong, ada] }));
+    assert_eq!((status, &partly["numErrors"], &partly["results"][0]["new"]), (207, &json!(1), &json!(false)));
+    assert_eq!(partly["errors"][0]["context"]["objectWriteTraceId"], json!(["nobody"]));
+    let id = text(&made["results"][0], "id").to_owned();
+    let (_, known) = ask("GET", &format!("/crm/v3/objects/contacts/{id}"), json!(null));
+    let whole = json!({ "email": "ada@example.com", "company": "Engines", "phone": "1" });
+    assert_eq!((&known["properties"], known.get("new")), (&whole, None));
+    let property = json!({ "name": "a", "label": "A", "groupName": "g", "type": "string", "fieldType": "text" });
+    let property = |ask: &mut dyn FnMut(&'static str, &str, Value) -> (u16, Value)| {
+        ask("POST", "/crm/v3/properties/contacts", property.clone()).0
+    };
+    assert_eq!((property(&mut ask), property(&mut ask)), (201, 409));
+}
+
 const SESSION: &str = "mode=payment&success_url=https%3A%2F%2Fshop.example%2Fok&client_reference_id=order_1\
     &line_items[0][price_data][currency]=eur&line_items[0][price_data][unit_amount]=1999\
     &line_items[0][price_data][product_data][name]=Tea&line_items[0][quantity]=2\

@@ -10,8 +10,12 @@ use crate::{Entries, Manifest, Template};
 use vocab::FieldName;
 
 pub(super) fn check(manifest: &Manifest, findings: &mut Findings) {
-    let at = At::file(ManifestFile::Points).to("points");
-    for (event, point) in manifest.points.points.iter() {
+    let file = At::file(ManifestFile::Points);
+    fields(manifest, &file.to("fields"), findings);
+    let at = file.to("points");
+    // With every field that a task could choose.
+    let filled = manifest.points.with_fields(&manifest.points.fields);
+    for (event, point) in filled.points.iter() {
         let place = at.to(event);
         match point {
             Point::Nothing(_) => {}
@@ -24,7 +28,21 @@ pub(super) fn check(manifest: &Manifest, findings: &mut Findings) {
     }
 }
 
-fn calls(manifest: &Manifest, at: &At, calls: &Calls, findings: &mut Findings) {
+/// What a task may have passed on is something there, and what makes it known exists.
+fn fields(manifest: &Manifest, at: &At, findings: &mut Findings) {
+    for (name, field) in manifest.points.fields.iter() {
+        let place = at.to(name);
+        if field.is.is_empty() {
+            findings.add(&place.to("is"), Rule::Contradiction, "it is nothing there", "name a field of the provider");
+        }
+        if let Some(making) = &field.made_known_by {
+            let scope = Scope::new(manifest, "where something is made known").with_account();
+            asked(manifest, &place.to("made_known_by"), &making.operation, &making.input, &scope, findings);
+        }
+    }
+}
+
+fn calls<'m>(manifest: &'m Manifest, at: &At, calls: &'m Calls, findings: &mut Findings) {
     inputs(&at.to("takes"), &calls.takes, findings);
     let mut scope = Scope::new(manifest, "at a point")
         .with_account()

@@ -416,6 +416,7 @@ impl<'m> Scope<'m> {
             }
             Reference::Delivery(DeliveryValue::Id | DeliveryValue::Key) if self.delivery => plain(Kind::Text),
             Reference::Delivery(DeliveryValue::Time) if self.delivery => plain(Kind::Timestamp),
+            Reference::Delivery(DeliveryValue::Event) if self.delivery && self.event.is_some() => plain(Kind::Text),
             Reference::NextPage if self.page => unknown,
             Reference::Webhook(WebhookValue::Url) if self.webhook => plain(Kind::Url),
             Reference::Webhook(WebhookValue::Id) if self.webhook => plain(Kind::Text),
@@ -427,7 +428,9 @@ impl<'m> Scope<'m> {
             Reference::Made(MadeValue::Id | MadeValue::Kind) if self.simulated => plain(Kind::Text),
             Reference::Made(MadeValue::Secret) if self.simulated => secret,
             Reference::Made(MadeValue::Time) if self.simulated => plain(Kind::Integer),
-            Reference::Made(MadeValue::List) | Reference::MadeObject(_) | Reference::Object(_) if self.simulated => {
+            Reference::Made(MadeValue::List | MadeValue::Refused) | Reference::MadeObject(_) | Reference::Object(_)
+                if self.simulated =>
+            {
                 unknown
             }
             Reference::ProblemPlace if self.simulated => plain(Kind::Text),
@@ -447,6 +450,7 @@ impl<'m> Scope<'m> {
             | Reference::Item(_)
             | Reference::Answer(..)
             | Reference::Remembered(_)
+            | Reference::Fields
             | Reference::Delivery(_)
             | Reference::NextPage
             | Reference::Webhook(_)

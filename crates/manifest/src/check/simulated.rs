@@ -6,7 +6,9 @@ use super::scope::Scope;
 use crate::Entries;
 use crate::Manifest;
 use crate::operation::{Method, Request};
-use crate::simulator::{EVENT, FoundBy, Of, Page, Refusal, Refusals, Route, RouteAction, Sent, Simulator, member};
+use crate::simulator::{
+    EVENT, FoundBy, Of, Page, Refusal, Refusals, Route, RouteAction, Sent, Simulator, Upserts, member,
+};
 use crate::template::Template;
 
 pub(super) fn check(manifest: &Manifest, findings: &mut Findings) {
@@ -65,6 +67,13 @@ fn routes(manifest: &Manifest, at: &At, simulator: &Simulator, findings: &mut Fi
             tests(&place.to("when"), &refuses.when, &scope, findings);
             scope.template(&place.to("answer").to("body"), &refuses.answer.body, findings);
         }
+        if let Some(unique) = &route.unique {
+            let place = place.to("unique");
+            scope.template(&place.to("answer").to("body"), &unique.answer.body, findings);
+            if !matches!(route.does, RouteAction::Makes(_)) {
+                findings.add(&place, Rule::Contradiction, "nothing is made here", "put it at the route that makes it");
+            }
+        }
         let does = place.to("does");
         match &route.does {
             RouteAction::Makes(kind) => {
@@ -84,12 +93,23 @@ fn routes(manifest: &Manifest, at: &At, simulator: &Simulator, findings: &mut Fi
                 found(&does.to("removes").to("object"), object, findings);
                 scope.template(&does.to("removes").to("answer"), answer, findings);
             }
+            RouteAction::Upserts(upserts) => self::upserts(&does.to("upserts"), upserts, simulator, &scope, findings),
             RouteAction::Answers(answer) => {
                 scope.template(&does.to("answers"), answer, findings);
             }
         }
         sends(&place.to("sends"), simulator, &route.sends, findings);
     }
+}
+
+fn upserts(at: &At, upserts: &Upserts, simulator: &Simulator, scope: &Scope<'_>, findings: &mut Findings) {
+    findings.must_be_known(&at.to("object"), "object", upserts.object.as_str(), &simulator.objects.names());
+    scope.text(&at.to("is"), &upserts.is, findings);
+    members(&at.to("set"), &upserts.set, scope, findings);
+    tests(&at.to("needs"), &upserts.needs, scope, findings);
+    scope.template(&at.to("refused"), &upserts.refused, findings);
+    scope.template(&at.to("answer"), &upserts.answer, findings);
+    scope.template(&at.to("partly").to("body"), &upserts.partly.body, findings);
 }
 
 /// What it keeps, and what it has sent.

@@ -144,6 +144,45 @@ fn the_sample_task_comes_to_what_its_points_need() {
     "#]].assert_eq(&plan::print::service(&plan));
 }
 
+/// What the task names is passed on, under the provider's name or that of the task; an address is passed on whatever the task says.
+#[test]
+fn a_task_says_which_fields_are_passed_on_and_what_they_are_there() {
+    let sample = include_str!("../../../../tests/cases/tasks/hubspot-contacts.yaml");
+    let told = |text: &str| {
+        let (plan, decisions) = decided(text).unwrap();
+        assert_eq!(manifest::check::findings(&plan.manifest), []);
+        let fields = decisions.iter().filter(|decision| decision.subject.starts_with("field "));
+        fields
+            .map(|told| format!("{} is {}, because {}\n", told.subject, told.decision, told.reason))
+            .collect::<String>()
+    };
+    expect![[r#"
+        field `email` is `email`: ${event.email | trim | lowercase}, because `fields_to_sync` names it, and that is what HubSpot calls it
+        field `name` is `firstname`: ${event.name | first_word}, `lastname`: ${event.name | other_words}, because `fields_to_sync` names it, and that is what HubSpot calls it
+        field `company` is `company`: ${event.company}, because `fields_to_sync` names it, and that is what HubSpot calls it
+        field `phone` is `phone`: ${event.phone}, because `fields_to_sync` names it, and that is what HubSpot calls it
+        field `source` is `website_source`: ${event.source | or(delivery.event)}, because HubSpot has nothing of its own for it: it is made there when the service is integrated
+    "#]].assert_eq(&told(sample));
+    let (rest, _) = sample.split_once("    fields_to_sync").unwrap();
+    let mapped =
+        format!("{rest}    fields_to_sync: [job, source]\n    mapping: {{ job: jobtitle, source: lead_origin }}\n");
+    expect![[r#"
+        field `email` is `email`: ${event.email | trim | lowercase}, because HubSpot knows people by it
+        field `job` is `jobtitle`: ${event.job | text}, because `mapping` says so
+        field `source` is `lead_origin`: ${event.source | or(delivery.event)}, because `mapping` says so
+    "#]]
+    .assert_eq(&told(&mapped));
+    let plan = planned(&mapped).unwrap();
+    assert!(plan.manifest.operations.get("create_property").is_none(), "the user has that property");
+    expect![[r#"
+        field `email` is `email`: ${event.email | trim | lowercase}, because HubSpot knows people by it
+        field `name` is `firstname`: ${event.name | first_word}, `lastname`: ${event.name | other_words}, because the task names no fields, so all that are known there are passed on
+        field `company` is `company`: ${event.company}, because the task names no fields, so all that are known there are passed on
+        field `phone` is `phone`: ${event.phone}, because the task names no fields, so all that are known there are passed on
+        field `source` is `website_source`: ${event.source | or(delivery.event)}, because HubSpot has nothing of its own for it: it is made there when the service is integrated
+    "#]].assert_eq(&told(rest));
+}
+
 #[test]
 fn credentials_come_from_where_the_task_says() {
     let from = |plan: &ServicePlan, name: &str| {

@@ -166,10 +166,10 @@ fn a_right_task_is_carried_out_beside_a_wrong_one() {
 
 #[test]
 fn what_is_not_built_yet_is_refused_plainly() {
-    let file = repository("tests/cases/tasks/hubspot-contacts.yaml");
+    let file = repository("tests/cases/refused/a-provider-is-not-described/task.yaml");
     let workspace = Workspace::new();
     let checked = end(workspace.command(&["check"]).arg(&file)).must_end_with(2);
-    assert!(checked.stdout.contains("IP201: nobody has described the provider `hubspot` yet"), "{}", checked.stdout);
+    assert!(checked.stdout.contains("IP201: nobody has described the provider `mailchimp` yet"), "{}", checked.stdout);
     let response = workspace.run(&file).must_end_with(2).response();
     assert_eq!(response["error"]["kind"], json!("task.invalid"));
     assert_eq!(response["error"]["diagnostics"].as_array().unwrap().len(), 1);

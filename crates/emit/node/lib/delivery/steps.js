@@ -99,7 +99,7 @@ class Way {
   async step(number, step) {
     if (step.name in this.answers) return undefined;
     const { description } = step.operation;
-    const delivery = { id: this.#delivery.id, key: this.#key(number, description), time: happenedAt(this.#delivery.eventId) };
+    const delivery = { id: this.#delivery.id, key: this.#key(number, description), time: happenedAt(this.#delivery.eventId), event: this.#delivery.event };
     let input;
     try {
       input = this.#input(step, delivery);

@@ -171,6 +171,7 @@ impl<'a> Writer<'a> {
             Reference::Delivery(DeliveryValue::Id) => of("delivery", "id"),
             Reference::Delivery(DeliveryValue::Key) => of("delivery", "key"),
             Reference::Delivery(DeliveryValue::Time) => of("delivery", "time"),
+            Reference::Delivery(DeliveryValue::Event) => of("delivery", "event"),
             Reference::NextPage => of("page", "next"),
             Reference::Webhook(WebhookValue::Url) => of("webhook", "url"),
             Reference::Webhook(WebhookValue::Id) => of("webhook", "id"),
@@ -191,7 +192,8 @@ impl<'a> Writer<'a> {
             }
             Reference::Token(name) => of("token", name.as_str()),
             Reference::Host(name) => of("host", name.as_str()),
-            Reference::Made(_)
+            Reference::Fields
+            | Reference::Made(_)
             | Reference::MadeObject(_)
             | Reference::Path(_)
             | Reference::Object(_)

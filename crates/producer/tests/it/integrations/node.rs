@@ -170,7 +170,6 @@ fn every_provider_has_a_module_or_a_reason() {
             "github",
             "google_analytics",
             "hotjar",
-            "hubspot",
             "mailchimp",
             "paypal",
             "salesforce",

@@ -1,0 +1,62 @@
+//! A list of items, each of which changes the object that it is about or makes it: a request comes in with what is kept, how each item
+//! came out goes out. One that is not taken leaves the others as they are.
+
+use super::chance::Chance;
+use super::given::Given;
+use super::request::nothing;
+use super::serving::{Done, No, Part, change, first_failing, make, new_id};
+use super::setup::Setup;
+use super::shelf::Shelves;
+use crate::fill::{self, as_text};
+use manifest::simulator::Upserts;
+use serde_json::Value;
+
+pub(super) fn upsert(
+    upserts: &Upserts,
+    setup: &Setup,
+    chance: &mut Chance,
+    shelves: &mut Shelves,
+    given: Given<'_>,
+) -> Result<Done, No> {
+    let kind = upserts.object.as_str();
+    let items: Vec<Value> = given
+        .says
+        .map(|says| fill::at(says, &upserts.each))
+        .map_or_else(Vec::new, |found| found.first().and_then(|list| list.as_array()).cloned().unwrap_or_default());
+    let (mut parts, mut refused) = (Vec::new(), Vec::new());
+    for item in &items {
+        let given = Given { says: Some(item), ..given };
+        let wanted = fill::text(&upserts.is, &given)?;
+        let (None, Some(wanted)) = (first_failing(&upserts.needs, item, &given)?, wanted) else {
+            refused.push(fill::document(&upserts.refused, &given)?.unwrap_or_else(nothing));
+            continue;
+        };
+        let is_it = |value: &Value| fill::first(value, &upserts.at).is_some_and(|told| as_text(told) == wanted);
+        let known = shelves.all(kind).find(|(_, value)| is_it(value));
+        let part = match known.map(|(id, value)| (id.to_owned(), value.clone())) {
+            Some((id, mut value)) => {
+                let over = (value.get_mut(&upserts.over), item.get(&upserts.over));
+                if let (Some(Value::Object(old)), Some(Value::Object(new))) = over {
+                    old.extend(new.clone());
+                }
+                change(&mut value, &upserts.set, given)?;
+                shelves.replace(kind, &id, value.clone());
+                Part { kind: kind.to_owned(), id, value }
+            }
+            None => {
+                let id = new_id(setup, chance, kind);
+                let made = make(setup, chance, kind, id, given)?;
+                shelves.put(kind, &made.id, made.value.clone());
+                made
+            }
+        };
+        parts.push(part);
+    }
+    let list: Vec<Value> = parts.iter().map(|part| setup.shown(part, true)).collect();
+    let given = Given { list: Some(&list), refused: Some(&refused), ..given };
+    let answer = if refused.is_empty() { &upserts.answer } else { &upserts.partly.body };
+    let answer = fill::document(answer, &given)?.unwrap_or_else(nothing);
+    let has_changed = !parts.is_empty();
+    let status = (!refused.is_empty()).then_some(upserts.partly.status);
+    Ok(Done { status, ..Done::of(answer, parts, has_changed) })
+}

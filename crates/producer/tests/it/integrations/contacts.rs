@@ -1,0 +1,138 @@
+//! People who fill in a form, ask for a newsletter or make an account become contacts of a CRM that is played: each by either server, with
+//! the fields that the task names.
+
+use crate::harness::client::{ask, get, post};
+use crate::harness::played::Played;
+use crate::harness::repository;
+use crate::harness::server::{AUTH_SECRET, Kind, Server};
+use crate::harness::workspace::{Ended, Workspace, end, end_with_input};
+use serde_json::{Value, json};
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+const SAMPLE: &str = "tests/cases/tasks/hubspot-contacts.yaml";
+
+fn integrate(workspace: &Workspace, more: &[&str]) -> Ended {
+    end(workspace.command(&["run"]).arg(repository(SAMPLE)).args(more))
+}
+
+#[test]
+fn the_token_is_asked_for_and_a_sandbox_needs_none() {
+    let workspace = Workspace::new();
+    let error = integrate(&workspace, &[]).must_end_with(3).response()["error"].clone();
+    assert_eq!(error["code"], "credentials_missing");
+    let hint = error["hint"].as_str().unwrap();
+    for part in ["`producer secrets set HUBSPOT_ACCESS_TOKEN`", "Legacy apps", "crm.objects.contacts.write"] {
+        assert!(hint.contains(part), "{hint}");
+    }
+    let response = integrate(&workspace, &["--sandbox"]).must_end_with(0).response();
+    assert_eq!(
+        (&response["status"], &response["output"]["integrations"][0]["status"]),
+        (&json!("completed"), &json!("simulated"))
+    );
+    // Nobody tells of anything yet, and what would is said.
+    let warnings = response["warnings"].to_string();
+    for endpoint in ["`POST /api/contact`", "`POST /api/newsletter`", "`POST /api/auth/register`"] {
+        assert!(warnings.contains(endpoint), "{endpoint}: {warnings}");
+    }
+}
+
+/// The three samples as they are, and a HubSpot that is played beside them.
+fn samples() -> (Workspace, Played) {
+    let mut workspace = Workspace::new();
+    let played = Played::start(&workspace, "hubspot", &[]);
+    let settings = format!("[simulated]\nhubspot = \"{}\"\n", played.told("address"));
+    fs::write(workspace.path().join("producer.toml"), settings).unwrap();
+    let mut set = workspace.command(&["secrets", "set", "HUBSPOT_ACCESS_TOKEN"]);
+    end_with_input(&mut set, played.told("access_token")).must_end_with(0);
+    for sample in ["contact-newsletter-api", "user-accounts-api"] {
+        workspace.run(&repository(&format!("tests/cases/tasks/{sample}.yaml"))).must_end_with(0);
+    }
+    let response = integrate(&workspace, &[]).must_end_with(0).response();
+    assert_eq!(response["warnings"], json!([]));
+    let made = "HubSpot knows `website_source`, where `source` goes";
+    let verification = response["verification"].as_array().unwrap();
+    let made = verification.iter().find(|check| check["check"] == made).unwrap();
+    assert_eq!((&made["outcome"], &made["detail"]), (&json!("simulated"), &json!("it was made")));
+    assert_eq!(integrate(&workspace, &[]).must_end_with(0).response()["changed"], false);
+    workspace.application = workspace.path().join("output/integration/task_integration_2025_001");
+    (workspace, played)
+}
+
+fn command(kind: Kind, folder: &str, workspace: &mut Workspace, played: &Played) -> Command {
+    workspace.application = workspace.path().join("output/integration").join(folder);
+    let mut command = Server::command(kind, workspace);
+    command
+        .env("AUTH_SECRET", AUTH_SECRET)
+        .env("HUBSPOT_ACCESS_TOKEN", played.told("access_token"))
+        .env("HUBSPOT_API_BASE", played.told("address"));
+    command
+}
+
+/// What HubSpot holds of somebody.
+fn contact(played: &Played, email: &str) -> Option<Value> {
+    let told = at(played, &get("/_simulator/objects/contact"));
+    let all = told["objects"].as_array().unwrap();
+    let found: Vec<&Value> = all.iter().filter(|contact| contact["properties"]["email"] == email).collect();
+    assert!(found.len() < 2, "{email} is there twice: {told}");
+    found.first().map(|contact| contact["properties"].clone())
+}
+
+fn at(played: &Played, request: &plan::http_case::CaseRequest) -> Value {
+    let address = played.told("address").trim_start_matches("http://").parse().unwrap();
+    serde_json::from_slice(&ask(address, request, "").unwrap().body).unwrap_or_default()
+}
+
+#[track_caller]
+fn becomes(server: &Server, played: &Played, email: &str, expected: Value) {
+    let begun = Instant::now();
+    while contact(played, email).as_ref() != Some(&expected) {
+        let known = contact(played, email);
+        assert!(begun.elapsed() < Duration::from_secs(30), "{email} is {known:?}\n{}", server.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn people_of_forms_newsletters_and_accounts_become_contacts() {
+    let (mut workspace, played) = samples();
+    let key = workspace.create_key();
+    for kind in [Kind::Native, Kind::Node].into_iter().filter(|kind| kind.is_here()) {
+        let word = format!("{kind:?}").to_lowercase();
+        let tells = |server: &Server, path: &str, body: Value, status: u16| {
+            let answer = ask(server.address, &post(path, Some(&key), &body.to_string()), "").unwrap();
+            assert_eq!(answer.status, status, "{path} {}", String::from_utf8_lossy(&answer.body));
+        };
+        let email = |name: &str| format!("{name}.{word}@example.com");
+        let server = Server::of(&mut command(kind, "task_integration_2025_001", &mut workspace, &played));
+        // What goes wrong there once is told again.
+        at(&played, &post("/_simulator/faults", None, r#"{"faults":["server_error:1"]}"#));
+        let asked = json!({ "email": format!("Ada.{word}@Example.com") });
+        tells(&server, "/api/newsletter", asked, 202);
+        let of_newsletter = json!({ "email": email("ada"), "website_source": "newsletter_signup" });
+        becomes(&server, &played, &email("ada"), of_newsletter);
+        // The same person writes: what was known stays, and the form says more.
+        let message = json!({
+            "name": "Ada King Lovelace", "email": email("ada"), "company": "Engines", "phone": "+44 20 7946 0018",
+            "subject": "A question", "message": "Can it compute?",
+        });
+        tells(&server, "/api/contact", message, 201);
+        let of_form = json!({
+            "email": email("ada"), "firstname": "Ada", "lastname": "King Lovelace", "company": "Engines",
+            "phone": "+44 20 7946 0018", "website_source": "contact_form",
+        });
+        becomes(&server, &played, &email("ada"), of_form);
+        drop(server);
+        let server = Server::of(&mut command(kind, "task_integration_2026_001", &mut workspace, &played));
+        let registered = json!({ "email": email("eve"), "name": "Eve", "password": "a long horse battery staple" });
+        tells(&server, "/api/auth/register", registered, 202);
+        let of_account = json!({ "email": email("eve"), "firstname": "Eve", "website_source": "user_registration" });
+        becomes(&server, &played, &email("eve"), of_account);
+        assert!(!server.log().contains("eve."), "{}", server.log());
+    }
+    for attempt in workspace.query("SELECT record FROM outbox_attempts") {
+        let token = played.told("access_token");
+        assert!(!attempt[0].contains("example.com") && !attempt[0].contains(token), "{}", attempt[0]);
+    }
+}
