@@ -27,14 +27,15 @@ const FURTHER_MANIFESTS: [&str; 7] = [
     "crates/emit/node/mongodb/package.json",
 ];
 /// What the tests need beside the application's own packages: a compiler, providers' own packages for their simulators, a provider at
-/// which somebody agrees and a client of such, and a mail server with somebody who reads mails.
-const TEST_PACKAGES: [(&str, &str); 6] = [
+/// which somebody agrees and a client of such, a mail server with somebody who reads mails, and what runs collections of API clients.
+const TEST_PACKAGES: [(&str, &str); 7] = [
     ("typescript", "5.9.3"),
     ("stripe", "23.1.0"),
     ("oidc-provider", "8.8.1"),
     ("oauth4webapi", "3.8.8"),
     ("smtp-server", "3.21.6"),
     ("mailparser", "3.14.2"),
+    ("newman", "6.2.2"),
 ];
 const LIB: &str = "crates/emit/node/lib";
 const BREACHED: &str = "crates/vocab/src/password/breached.txt";

@@ -14,6 +14,7 @@ mod review;
 use crate::Files;
 use crate::outline::outlines;
 use crate::render::{Comment, capitalised, generated, generated_of, render};
+pub use commands::record_variable;
 pub use fields::described_type;
 use plan::{DatabaseTaskPlan, Plan, ServicePlan};
 use vocab::ColumnName;

@@ -1,8 +1,9 @@
 //! Files from a plan: a complete Node.js application that serves the API, its migrations, its documents,
-//! and a client for front ends.
+//! a client for front ends and a collection for API clients.
 //! Comes in: a [`Plan`]; goes out: texts by path. Nothing here reads a task, touches a file, or decides what the API does.
 
 mod client;
+mod collection;
 mod dashboard;
 mod database;
 mod documents;
@@ -64,6 +65,7 @@ pub fn files(plan: &Plan, beside: &[&Beside<'_>]) -> Result<Files, EmitError> {
     files.extend(node::files(plan, &services)?);
     if !plan.api.endpoints.is_empty() {
         files.extend(client::files(plan));
+        files.insert("documentation/postman-collection.json".to_owned(), collection::collection(plan));
     }
     files.insert("monitoring/grafana-dashboard.json".to_owned(), dashboard::dashboard(plan));
     let brought = beside.iter().map(|other| other.plan()).filter(|plan| !plan.api.endpoints.is_empty());

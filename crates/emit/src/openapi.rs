@@ -9,7 +9,7 @@ mod patch;
 mod problems;
 mod schema;
 
-pub use parameters::{comparison_text, operation_parameters};
+pub use parameters::{Parameter, comparison_text, operation_parameters};
 pub use problems::problem_example;
 
 use crate::outline::{Outline, answer_formats, outlines};

@@ -7,7 +7,7 @@ mod slots;
 mod uses;
 
 pub use problems::of_callers;
-pub use sample::answer_formats;
+pub use sample::{answer_formats, sample};
 pub use slots::{Held, Slots};
 pub use uses::{bound_slots, slots_of_value, used_slots};
 

@@ -788,3 +788,18 @@ fn tables_survive_what_is_in_their_cells() {
     assert!(files["apis/contact-newsletter-api/documentation.md"].contains("| one \\| two |"));
     assert!(files["documentation/database-schema.md"].contains("| a \\| b |"));
 }
+
+#[test]
+fn a_collection_passes_on_what_requests_make() {
+    let files = files(&products::shop()).unwrap();
+    let collection: serde_json::Value = serde_json::from_str(&files["documentation/postman-collection.json"]).unwrap();
+    let folder = &collection["item"][0];
+    assert_eq!(folder["name"], "products");
+    let requests = folder["item"].as_array().unwrap();
+    let names: Vec<&str> = requests.iter().map(|request| request["name"].as_str().unwrap()).collect();
+    assert_eq!(names.first().copied(), Some("POST /api/products"));
+    assert_eq!(names.last().copied(), Some("DELETE /api/products/{id}"));
+    let kept = "if (pm.response.code < 300) pm.collectionVariables.set('product_id', pm.response.json().id);";
+    assert!(requests[0]["event"][0]["script"]["exec"].as_array().unwrap().iter().any(|line| line == kept));
+    assert_eq!(requests.last().unwrap()["request"]["url"]["raw"], "{{base_url}}/api/products/{{product_id}}");
+}

@@ -51,13 +51,17 @@ fn maker(outlines: &[Outline<'_>], collection: &str) -> Option<String> {
     outlines.iter().find(makes).map(|maker| format!("{} {}", maker.method, maker.path))
 }
 
-/// `PRODUCT_ID` for the `id` of a product; another parameter has a name of its own.
+/// `PRODUCT_ID` for the `id` of a product.
 fn variable(outline: &Outline<'_>, parameter: &str) -> String {
-    let name = match parameter {
+    record_variable(outline, parameter).to_ascii_uppercase()
+}
+
+/// `product_id` for the `id` of a product; another parameter has a name of its own.
+pub fn record_variable(outline: &Outline<'_>, parameter: &str) -> String {
+    match parameter {
         "id" => format!("{}_id", outline.endpoint.entity),
         other => other.replace('-', "_"),
-    };
-    name.to_ascii_uppercase()
+    }
 }
 
 fn is_versioned(outline: &Outline<'_>) -> bool {

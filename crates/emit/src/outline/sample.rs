@@ -6,7 +6,7 @@ use plan::value::Value;
 use vocab::{Decimal, FieldType};
 
 /// A value of the type, for examples in documents.
-fn sample(field_type: &FieldType) -> serde_json::Value {
+pub fn sample(field_type: &FieldType) -> serde_json::Value {
     match field_type {
         FieldType::Line { .. } | FieldType::Text { .. } => "text".into(),
         FieldType::Email => "ada@example.com".into(),

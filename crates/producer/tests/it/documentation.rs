@@ -1,8 +1,9 @@
 //! The commands in the Markdown documents: a reader sets the variables as the document says, pastes a command, and is answered what
-//! the document says. Each command runs in a shell, on both servers, over a database of its own.
+//! the document says. Each command runs in a shell, on both servers, over a database of its own. The collection for API clients is run by Postman's
+//! own runner.
 
 use crate::harness::Sample;
-use crate::harness::server::{Kind, Server};
+use crate::harness::server::{Kind, Server, node};
 use crate::harness::workspace::{Workspace, end, files};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -11,7 +12,8 @@ use std::process::Command;
 
 crate::harness::on_both_servers!(
     the_commands_for_forms_are_answered_as_they_say,
-    the_commands_for_records_are_answered_as_they_say
+    the_commands_for_records_are_answered_as_they_say,
+    the_collection_is_answered_as_it_says
 );
 
 fn the_commands_for_forms_are_answered_as_they_say(kind: Kind) {
@@ -20,6 +22,30 @@ fn the_commands_for_forms_are_answered_as_they_say(kind: Kind) {
 
 fn the_commands_for_records_are_answered_as_they_say(kind: Kind) {
     check(kind, Sample::Products, 14);
+}
+
+/// Records, what stands in others, forms, files and a newsletter, from the first request to the last; then somebody who signs in.
+fn the_collection_is_answered_as_it_says(kind: Kind) {
+    if !Kind::Node.is_here() {
+        return;
+    }
+    let prepared = Workspace::completed_with(Sample::Behaviours);
+    let key = prepared.create_key();
+    let all = asked(&prepared, &Server::start(kind, &prepared), &["--env-var", &format!("api_key={key}")]);
+    assert!(all.contains("posts / remarks"), "{all}");
+    let people = Workspace::completed_with(Sample::Accounts);
+    let server = Server::start(kind, &people);
+    asked(&people, &server, &["--folder", "POST /api/auth/register"]);
+    asked(&people, &server, &["--folder", "POST /api/auth/login", "--folder", "users"]);
+}
+
+/// What the runner prints of the collection, whose every check must pass.
+fn asked(workspace: &Workspace, server: &Server, words: &[&str]) -> String {
+    let base_url = format!("base_url=http://{}", server.address);
+    let run = ["node_modules/newman/bin/newman.js", "run", "documentation/postman-collection.json"];
+    let ended = end(node(workspace, &run).args(["--color", "off", "--env-var", &base_url]).args(words));
+    assert_eq!(ended.status, Some(0), "{}{}", ended.stdout, ended.stderr);
+    ended.stdout
 }
 
 /// A command with what its document says comes back.
