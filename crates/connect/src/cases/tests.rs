@@ -49,13 +49,20 @@ fn the_cases_of_the_page_come_to_what_they_say() {
 
 /// What the package sends, compared with the cases that say that it does, one after the other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_package_of_the_provider_sends_what_its_cases_say() {
-    let modules = std::env::var_os("NODE_MODULES").map(PathBuf::from);
-    let Some(modules) = modules.filter(|folder| folder.join("stripe").is_dir()) else {
-        let why = "SKIPPED the package of Stripe: NODE_MODULES names no folder with it\n";
-        let _ = std::io::stderr().write_all(why.as_bytes());
-        return;
-    };
+async fn the_packages_of_the_providers_send_what_their_cases_say() {
+    for (provider, package) in [("stripe", "stripe"), ("hubspot", "@hubspot/api-client")] {
+        let modules = std::env::var_os("NODE_MODULES").map(PathBuf::from);
+        match modules.filter(|folder| folder.join(package).is_dir()) {
+            Some(modules) => sends_what_its_cases_say(&modules, provider, package).await,
+            None => {
+                let why = format!("SKIPPED the package of {provider}: NODE_MODULES names no folder with it\n");
+                let _ = std::io::stderr().write_all(why.as_bytes());
+            }
+        }
+    }
+}
+
+async fn sends_what_its_cases_say(modules: &Path, provider: &str, package: &str) {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let written = Arc::clone(&seen);
     let (_, at) = served(move |request| {
@@ -65,22 +72,25 @@ async fn the_package_of_the_provider_sends_what_its_cases_say() {
     .await;
     // A module looks for others beside itself.
     let beside = tempfile::Builder::new().prefix("package").tempdir_in(modules.parent().unwrap()).unwrap();
-    let script = beside.path().join("stripe.mjs");
-    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/packages/stripe.mjs"), &script).unwrap();
+    let script = beside.path().join("script.mjs");
+    let packages = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/packages");
+    std::fs::copy(packages.join(format!("{provider}.mjs")), &script).unwrap();
     let port = at.rsplit(':').next().unwrap().to_owned();
     let ended =
         tokio::task::spawn_blocking(move || std::process::Command::new("node").arg(script).arg(port).output().unwrap());
     let ended = ended.await.unwrap();
     assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
 
-    let cases = folder("stripe").cases().unwrap();
-    let is_of_package = |case: &&manifest::cases::Case| case.origin.source == "npm:stripe";
+    let cases = folder(provider).cases().unwrap();
+    let live = crate::testbed::manifest(provider).provider.hosts.first().unwrap().1.live.to_string();
+    let of_package = format!("npm:{package}");
+    let is_of_package = |case: &&manifest::cases::Case| case.origin.source == of_package;
     let said: Vec<_> = cases.cases.iter().filter(is_of_package).map(|case| case.sends.clone().unwrap()).collect();
     let seen = seen.lock().unwrap();
     assert_eq!(seen.len(), said.len());
     for (request, case) in seen.iter().zip(said) {
         let (head, body) = request.split_once("\r\n\r\n").unwrap();
-        let path = case.url.strip_prefix("https://api.stripe.com").unwrap();
+        let path = case.url.strip_prefix(&live).unwrap();
         let first = format!("{} {path} HTTP/1.1", case.method.as_str());
         assert_eq!((head.lines().next().unwrap(), body), (first.as_str(), case.body.as_str()));
         let headers: Vec<(String, &str)> = head

@@ -40,6 +40,11 @@ fn stripes_own_package_takes_it_for_stripe() {
     convinces("stripe", "stripe", "secret_key");
 }
 
+#[test]
+fn hubspots_own_package_takes_it_for_hubspot() {
+    convinces("hubspot", "@hubspot/api-client", "access_token");
+}
+
 /// A provider whose tokens come of somebody's agreement.
 const AGREED: [(&str, &str); 4] = [
     (
