@@ -201,7 +201,12 @@ impl Tried<'_> {
         std::os::unix::fs::symlink(modules, application.join("node_modules"))
             .map_err(|error| format!("cannot link the packages: {error}"))?;
         let mut command = Command::new("node");
-        let database = format!("file:{}", workspace.join(".producer/data/embedded.sqlite").display());
+        let data = workspace.join(".producer/data");
+        let mut files = fs::read_dir(&data).map_err(|error| format!("cannot list `{}`: {error}", data.display()))?;
+        let is_database = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "sqlite");
+        let database = files.find_map(|entry| Some(entry.ok()?.path()).filter(is_database));
+        let database = database.ok_or_else(|| format!("no database in `{}`", data.display()))?;
+        let database = format!("file:{}", database.display());
         command.arg("server.js").current_dir(application);
         command.env("HOST", "127.0.0.1").env("PORT", "0").env("DATABASE_URL", database).env_remove("NODE_OPTIONS");
         Ok(command)

@@ -18,12 +18,12 @@ mod tests;
 
 use plan::DatabasePlan;
 use plan::database::{Column, Index, NoOverlap, Nullability, ObservedTable, Statement, Table};
-use plan::query::{Holes, OnConflict, Order, Output, Predicate, Query, RowLock, Write};
+use plan::query::{Holes, OnConflict, Order, Output, Predicate, Query, Related, RowLock, Write};
 use plan::system;
 use plan::value::{Comparison, Value};
 use relational::{Lowering, Words};
 use std::borrow::Cow;
-use vocab::{ColumnName, Datum, Engine, FieldName, FieldType};
+use vocab::{ColumnName, Datum, Engine, FieldName, FieldType, TableName};
 
 /// A statement with placeholders, and where their values come from, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -182,6 +182,17 @@ pub fn limits(engine: Engine, table: &Table) -> Vec<String> {
     }
 }
 
+/// The most columns of rows that come with another one: PostgreSQL's functions take no more values.
+pub const MOST_NESTED_COLUMNS: usize = 100;
+
+/// Whether a row may come with rows of other tables that it leads to. Each such output is a text with a line for each row, an array of
+/// JSON: of whole numbers, of `true` or 1 for what is so, of units of the last digit or the text of a decimal number, and else
+/// of the texts of the values.
+#[must_use]
+pub fn nests(engine: Engine) -> bool {
+    engine != Engine::MongoDb && words(engine).nesting.is_some()
+}
+
 /// A query as a statement.
 ///
 /// # Errors
@@ -283,7 +294,7 @@ pub fn position(engine: Engine) -> Option<&'static str> {
 pub fn narrowed(query: &Query, fields: &[FieldName], order: &[Order]) -> Query {
     let is_kept = |output: &Output| match output {
         Output::Column { column, field } => fields.contains(field) || order.iter().any(|level| level.column == *column),
-        Output::Related { field, .. } => fields.contains(field),
+        Output::Related(related) => fields.contains(&related.field),
     };
     Query { outputs: query.outputs.iter().filter(|output| is_kept(output)).cloned().collect(), ..query.clone() }
 }
@@ -331,6 +342,19 @@ pub fn lower_count(database: &DatabasePlan, query: &Query, base: &str, asked: &L
     let (text, binds) = relational::count(lowering, query, asked);
     let lowered = finished(database.engine, Lowered { text, binds: Vec::new() });
     (lowered.text, binds)
+}
+
+/// The rows of another table that come with a row of `from`, as the statement that makes one text of them ([`nests`]): an output of a
+/// statement about that row. Its placeholders are `?`.
+///
+/// # Errors
+/// [`Unsupported`] where the engine's lowering has no words for it.
+pub fn lower_related(database: &DatabasePlan, from: &TableName, related: &Related) -> Result<Lowered, Unsupported> {
+    let what = "nested rows";
+    if database.engine == Engine::MongoDb {
+        return Err(Unsupported { engine: database.engine, what });
+    }
+    relational::nested(Lowering::new(words(database.engine), &database.tables, from), from, related)
 }
 
 /// A write as a statement.

@@ -14,7 +14,7 @@ pub use definition::{is_set_index, limits, type_in_one_form};
 pub use expression::{expression_in_one_form, text};
 pub(crate) use overlap::has_row_to_lock;
 
-use crate::relational::{Conflicts, MadeKeys, Words};
+use crate::relational::{Conflicts, Lines, MadeKeys, Nesting, Words};
 use vocab::decimal::DIGITS;
 use vocab::{Datum, Engine, FieldType};
 
@@ -28,6 +28,7 @@ pub(crate) const WORDS: Words = Words {
     made_keys: MadeKeys::Remembered,
     sorted_by: |_| None,
     position: "LOCATE(LOWER(?), LOWER(#))",
+    nesting: Some(Nesting { cell, statement: lines }),
 };
 
 /// Holds a name, in this database alone, until it is let go by [`LET_NAMES_GO`] or the connection ends; 1 where it is held.
@@ -41,6 +42,35 @@ pub const LET_NAMES_GO: &str = "DO RELEASE_ALL_LOCKS()";
 #[must_use]
 pub fn quote(name: &str) -> String {
     format!("`{name}`")
+}
+
+/// MariaDB lets no query below another one look at the rows of the one around it, and MySQL's aggregate has no limit: what is too much there
+/// is cut off. Both keep as many bytes as the session allows, which `store` and `lib/database/mysql.js` raise.
+fn lines(lines: &Lines) -> String {
+    let Lines { cells, from, order, most } = lines;
+    format!(
+        "SELECT SUBSTRING_INDEX(GROUP_CONCAT(JSON_ARRAY({cells}){order} SEPARATOR 0x0A /*M! LIMIT {most} */), \
+         CHAR(10 USING utf8mb4), {most}) FROM {from}"
+    )
+}
+
+/// What is JSON to a server would stand in the array as such, a number loses no digit as a text, and texts must be of one collation.
+fn cell(field_type: &FieldType, column: &str) -> String {
+    let text = match field_type {
+        FieldType::Integer | FieldType::Boolean => return column.to_owned(),
+        FieldType::Timestamp => format!("CONCAT(LEFT(DATE_FORMAT({column}, '%Y-%m-%dT%H:%i:%s.%f'), 23), 'Z')"),
+        FieldType::Date => format!("DATE_FORMAT({column}, '%Y-%m-%d')"),
+        FieldType::Decimal { .. } | FieldType::Json => format!("CONCAT({column}, '')"),
+        FieldType::Line { .. }
+        | FieldType::Text { .. }
+        | FieldType::Email
+        | FieldType::Phone
+        | FieldType::Url
+        | FieldType::Choice { .. }
+        | FieldType::Code { .. }
+        | FieldType::Uuid => column.to_owned(),
+    };
+    format!("CONVERT({text} USING utf8mb4) COLLATE utf8mb4_bin")
 }
 
 /// A value becomes a point in time or an exact number before anything is compared with it: the servers take no `Z`, and compare

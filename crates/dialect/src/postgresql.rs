@@ -7,7 +7,7 @@ mod overlap;
 pub mod permission;
 pub mod row_security;
 
-use crate::relational::{Conflicts, MadeKeys, Words, plain};
+use crate::relational::{Conflicts, MadeKeys, Nesting, Words, aggregated, plain};
 use vocab::decimal::DIGITS;
 use vocab::{Datum, Engine, FieldType};
 
@@ -21,6 +21,12 @@ pub const WORDS: Words = Words {
     made_keys: MadeKeys::Returned,
     sorted_by,
     position: "strpos(lower(#), lower(?))",
+    nesting: Some(Nesting {
+        cell,
+        statement: |lines| {
+            aggregated("string_agg(line, chr(10))", &format!("json_build_array({})::text", lines.cells), lines)
+        },
+    }),
 };
 
 /// Holds a name until the transaction ends; `lib/database/postgresql.js` of the emitted application holds it in the same way.
@@ -52,6 +58,27 @@ pub fn further(part: &str, by: usize) -> String {
         moved.push_str(piece.trim_start_matches(|next: char| next.is_ascii_digit()));
     }
     moved
+}
+
+/// Times are those of UTC whatever the zone of the session, and no number loses a digit.
+fn cell(field_type: &FieldType, column: &str) -> String {
+    match field_type {
+        FieldType::Timestamp => {
+            format!("to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')")
+        }
+        FieldType::Date => format!("to_char({column}, 'YYYY-MM-DD')"),
+        FieldType::Integer | FieldType::Boolean => column.to_owned(),
+        FieldType::Line { .. }
+        | FieldType::Text { .. }
+        | FieldType::Email
+        | FieldType::Phone
+        | FieldType::Url
+        | FieldType::Choice { .. }
+        | FieldType::Code { .. }
+        | FieldType::Decimal { .. }
+        | FieldType::Uuid
+        | FieldType::Json => format!("{column}::text"),
+    }
 }
 
 /// The collation of addresses, which sorts them in an order of its own, is for comparing them.

@@ -3,7 +3,9 @@
 use crate::{Listing, Lowered, Place, Unsupported, Wanted};
 use plan::Table;
 use plan::database::{Column, Compared, ForeignKey, Index, NoOverlap, OnDelete, Sensitivity};
-use plan::query::{Add, Assigned, Direction, Holes, OnConflict, Order, Output, Predicate, Query, RowLock, Write};
+use plan::query::{
+    Add, Assigned, Cardinality, Direction, Holes, OnConflict, Order, Output, Predicate, Query, Related, RowLock, Write,
+};
 use plan::value::{Comparison, Value};
 use vocab::{ColumnName, Datum, Engine, FieldType, TableName};
 
@@ -77,6 +79,36 @@ pub struct Words {
     pub sorted_by: fn(&FieldType) -> Option<&'static str>,
     /// Where a text begins in a column: see [`crate::position`].
     pub position: &'static str,
+    /// How rows of another table come with a row; none where they cannot.
+    pub nesting: Option<Nesting>,
+}
+
+/// Rows that come with a row of another table: one text, with an array of JSON a line for each.
+#[derive(Clone, Copy)]
+pub struct Nesting {
+    /// What stands in the array for a column of that type: a number for whole numbers, `true` or 1 for what is so, else the text of which
+    /// the value is read.
+    pub cell: fn(&FieldType, &str) -> String,
+    /// The statement that gives the text.
+    pub statement: fn(&Lines) -> String,
+}
+
+/// What a statement about rows that come with another one is made of.
+pub struct Lines {
+    /// The values of a line.
+    pub cells: String,
+    /// Where they come from: the table and which of its rows.
+    pub from: String,
+    /// ` ORDER BY ...`, where they have an order.
+    pub order: String,
+    /// How many at most.
+    pub most: u32,
+}
+
+/// The text of engines that aggregate what comes of a query with an order and a limit of its own, which they keep.
+pub fn aggregated(aggregate: &str, array: &str, lines: &Lines) -> String {
+    let Lines { from, order, most, .. } = lines;
+    format!("SELECT {aggregate} FROM (SELECT {array} AS line FROM {from}{order} LIMIT {most}) AS all_lines")
 }
 
 /// How an engine tells the key that it has made.
@@ -101,13 +133,14 @@ pub enum Conflicts {
 #[derive(Clone, Copy)]
 pub struct Lowering<'t> {
     words: Words,
+    tables: &'t [Table],
     columns: &'t [Column],
 }
 
 impl<'t> Lowering<'t> {
     pub fn new(words: Words, tables: &'t [Table], name: &TableName) -> Self {
         let columns = tables.iter().find(|table| table.name == *name).map_or(&[][..], |table| &table.columns);
-        Self { words, columns }
+        Self { words, tables, columns }
     }
 
     fn quote(self, name: &str) -> String {
@@ -283,6 +316,7 @@ fn order(lowering: Lowering<'_>, levels: &[Order]) -> String {
 
 fn select(lowering: Lowering<'_>, query: &Query) -> Result<Lowered, Unsupported> {
     let mut outputs = Vec::new();
+    let mut binds = Vec::new();
     for output in &query.outputs {
         match output {
             Output::Column { column, field } if column.as_str() == field.as_str() => {
@@ -291,11 +325,66 @@ fn select(lowering: Lowering<'_>, query: &Query) -> Result<Lowered, Unsupported>
             Output::Column { column, field } => {
                 outputs.push(format!("{} AS {}", lowering.quote(column.as_str()), lowering.quote(field.as_str())));
             }
-            Output::Related { .. } => return Err(Unsupported { engine: lowering.words.engine, what: "nested rows" }),
+            Output::Related(related) => {
+                let rows = nested(lowering, &query.from, related)?;
+                outputs.push(format!("({}) AS {}", rows.text, lowering.quote(related.field.as_str())));
+                binds.extend(rows.binds);
+            }
         }
     }
     let text = format!("SELECT {} FROM {}", outputs.join(", "), lowering.quote(query.from.as_str()));
-    Ok(Lowered { text, binds: Vec::new() })
+    Ok(Lowered { text, binds })
+}
+
+/// What rows of another table are called where a row of `outer` has them with it: a table may lead to itself.
+const OTHERS: &str = "other_rows";
+/// The rows in between.
+const LINKS: &str = "link_rows";
+
+/// The rows that a row of `outer` leads to, as one text.
+pub fn nested(lowering: Lowering<'_>, outer: &TableName, related: &Related) -> Result<Lowered, Unsupported> {
+    let unsupported = || Unsupported { engine: lowering.words.engine, what: "nested rows" };
+    let nesting = lowering.words.nesting.ok_or_else(unsupported)?;
+    let Related { local, foreign, cardinality, through, query, .. } = related;
+    let quote = |name: &str| lowering.quote(name);
+    let of = |table: &TableName| Lowering::new(lowering.words, lowering.tables, table);
+    let others = of(&query.from);
+    let cell = |output: &Output| match output {
+        Output::Column { column, .. } => {
+            let field_type = others.field_type(column).ok_or_else(unsupported)?;
+            Ok((nesting.cell)(field_type, &quote(column.as_str())))
+        }
+        Output::Related(_) => Err(unsupported()),
+    };
+    let cells = query.outputs.iter().map(cell).collect::<Result<Vec<_>, _>>()?;
+    let text = format!("{} AS {OTHERS}", quote(query.from.as_str()));
+    let mut rows = Lowered { text, binds: Vec::new() };
+    filter(others, &query.filter, &mut rows);
+    rows.text.push_str(if query.filter.is_empty() { " WHERE " } else { " AND " });
+    let (foreign, local) = (quote(foreign.as_str()), format!("{}.{}", quote(outer.as_str()), quote(local.as_str())));
+    match through {
+        None => rows.text.push_str(&format!("{OTHERS}.{foreign} = {local}")),
+        Some(through) => {
+            let (table, there) = (quote(through.table.as_str()), quote(through.foreign.as_str()));
+            let mut links =
+                Lowered { text: format!("SELECT {LINKS}.{there} FROM {table} AS {LINKS}"), binds: Vec::new() };
+            filter(of(&through.table), &through.filter, &mut links);
+            links.text.push_str(if through.filter.is_empty() { " WHERE " } else { " AND " });
+            links.text.push_str(&format!("{LINKS}.{} = {local}", quote(through.local.as_str())));
+            rows.text.push_str(&format!("{OTHERS}.{foreign} IN ({})", links.text));
+            rows.binds.extend(links.binds);
+        }
+    }
+    let most = match cardinality {
+        Cardinality::One => 1,
+        Cardinality::Many => query.holes.page.ok_or_else(unsupported)?.default,
+    };
+    let order = match &query.order[..] {
+        [] => String::new(),
+        levels => format!(" ORDER BY {}", order(others, levels)),
+    };
+    let text = (nesting.statement)(&Lines { cells: cells.join(", "), from: rows.text, order, most });
+    Ok(Lowered { text, binds: rows.binds })
 }
 
 pub fn write(lowering: Lowering<'_>, write: &Write) -> Lowered {

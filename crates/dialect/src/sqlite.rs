@@ -7,7 +7,7 @@ mod overlap;
 pub use change::can_be_kept;
 pub use definition::COUNTED;
 
-use crate::relational::{Conflicts, MadeKeys, Words, plain};
+use crate::relational::{Conflicts, MadeKeys, Nesting, Words, aggregated, plain};
 use vocab::{Datum, Engine, FieldType};
 
 /// What differs from the other engines that speak SQL. SQLite has one writer: a row read inside a transaction cannot change
@@ -21,6 +21,10 @@ pub(crate) const WORDS: Words = Words {
     made_keys: MadeKeys::Returned,
     sorted_by,
     position: "instr(lower(#), lower(?))",
+    nesting: Some(Nesting {
+        cell: |_, column| column.to_owned(),
+        statement: |lines| aggregated("group_concat(line, char(10))", &format!("json_array({})", lines.cells), lines),
+    }),
 };
 
 /// The identifier as it stands in a statement. The only place that writes one: names are checked when they are parsed, so

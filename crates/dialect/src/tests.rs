@@ -9,7 +9,10 @@ use crate::{
 use expect_test::{Expect, expect};
 use plan::DatabasePlan;
 use plan::database::{Column, Connection, Migration, Nullability, Rules, Sensitivity, Table};
-use plan::query::{Assigned, Direction, Holes, OnConflict, Order, Output, Page, Predicate, Query, RowLock, Write};
+use plan::query::{
+    Assigned, Cardinality, Direction, Holes, OnConflict, Order, Output, Page, Predicate, Query, Related, RowLock,
+    Through, Write,
+};
 use plan::value::{Comparison, Value};
 use vocab::{ColumnName, Datum, Engine, FieldName, FieldType, TableName};
 
@@ -162,6 +165,55 @@ fn queries() {
     assert_eq!(binds.len(), 1, "where a page begins says nothing of how many rows there are");
     query.holes.page = Some(Page { default: 1, max: 2 });
     assert!(lower_query(&database(), &query).is_err(), "a hole is not lowered quietly");
+}
+
+/// The values of a row's own condition come behind those of the rows with it, as their placeholders do.
+#[test]
+fn rows_of_others_come_with_a_row() {
+    let column = |column: &str| Output::Column { column: name(column), field: FieldName::parse(column).unwrap() };
+    let query = |outputs, filter, page| Query {
+        from: TableName::parse("order").unwrap(),
+        outputs,
+        filter,
+        order: vec![Order { column: name("id"), direction: Direction::Descending }],
+        holes: Holes { page, ..Holes::default() },
+        lock: RowLock::None,
+    };
+    let is = |column: &str, text: &str| Predicate::Compare(name(column), Comparison::Equal, literal(text));
+    let page = Some(Page { default: 20, max: 100 });
+    let many = Related {
+        field: FieldName::parse("orders").unwrap(),
+        local: name("email"),
+        foreign: name("id"),
+        cardinality: Cardinality::Many,
+        through: Some(Through {
+            table: TableName::parse("pairs").unwrap(),
+            local: name("first"),
+            foreign: name("second"),
+            filter: vec![is("kind", "2")],
+        }),
+        scopes: Vec::new(),
+        query: query(vec![column("id"), column("note")], vec![is("email", "1")], page),
+    };
+    let one = Related {
+        field: FieldName::parse("before").unwrap(),
+        cardinality: Cardinality::One,
+        through: None,
+        query: query(vec![column("id")], Vec::new(), None),
+        ..many.clone()
+    };
+    let outputs = vec![column("id"), Output::Related(Box::new(one)), Output::Related(Box::new(many))];
+    let query = query(outputs, vec![is("note", "3")], None);
+    let lowered = lower_query(&database(), &query).unwrap();
+    assert_eq!(lowered.binds, ["1", "2", "3"].map(literal));
+    expect![[r#"SELECT id, (SELECT group_concat(line, char(10)) FROM (SELECT json_array(id) AS line FROM "order" AS other_rows WHERE other_rows.id = "order".email ORDER BY id DESC LIMIT 1) AS all_lines) AS "before", (SELECT group_concat(line, char(10)) FROM (SELECT json_array(id, note) AS line FROM "order" AS other_rows WHERE email = ? AND other_rows.id IN (SELECT link_rows.second FROM pairs AS link_rows WHERE kind = ? AND link_rows."first" = "order".email) ORDER BY id DESC LIMIT 20) AS all_lines) AS orders FROM "order" WHERE note = ? ORDER BY id DESC"#]].assert_eq(&lowered.text);
+    let database = DatabasePlan { engine: Engine::PostgreSql, ..database() };
+    let lowered = lower_query(&database, &query).unwrap();
+    expect![[r#"SELECT id, (SELECT string_agg(line, chr(10)) FROM (SELECT json_build_array(id::text)::text AS line FROM "order" AS other_rows WHERE other_rows.id = "order".email ORDER BY id DESC LIMIT 1) AS all_lines) AS before, (SELECT string_agg(line, chr(10)) FROM (SELECT json_build_array(id::text, note::text)::text AS line FROM "order" AS other_rows WHERE email = $1 AND other_rows.id IN (SELECT link_rows.second FROM pairs AS link_rows WHERE kind = $2 AND link_rows.first = "order".email) ORDER BY id DESC LIMIT 20) AS all_lines) AS orders FROM "order" WHERE note = $3 ORDER BY id DESC"#]].assert_eq(&lowered.text);
+    let database = DatabasePlan { engine: Engine::MySql, ..database };
+    let lowered = lower_query(&database, &query).unwrap();
+    expect!["SELECT `id`, (SELECT SUBSTRING_INDEX(GROUP_CONCAT(JSON_ARRAY(CONVERT(`id` USING utf8mb4) COLLATE utf8mb4_bin) ORDER BY `id` DESC SEPARATOR 0x0A /*M! LIMIT 1 */), CHAR(10 USING utf8mb4), 1) FROM `order` AS other_rows WHERE other_rows.`id` = `order`.`email`) AS `before`, (SELECT SUBSTRING_INDEX(GROUP_CONCAT(JSON_ARRAY(CONVERT(`id` USING utf8mb4) COLLATE utf8mb4_bin, CONVERT(`note` USING utf8mb4) COLLATE utf8mb4_bin) ORDER BY `id` DESC SEPARATOR 0x0A /*M! LIMIT 20 */), CHAR(10 USING utf8mb4), 20) FROM `order` AS other_rows WHERE `email` = ? AND other_rows.`id` IN (SELECT link_rows.`second` FROM `pairs` AS link_rows WHERE `kind` = ? AND link_rows.`first` = `order`.`email`)) AS `orders` FROM `order` WHERE `note` = ? ORDER BY `id` DESC"].assert_eq(&lowered.text);
+    assert!(lower_query(&database, &query.of_columns()).unwrap().binds == [literal("3")]);
 }
 
 #[test]

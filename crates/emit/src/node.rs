@@ -53,6 +53,7 @@ const LIB: &[(&str, &str)] = &[
     ("lib/etag.js", include_str!("../node/lib/etag.js")),
     ("lib/filter.js", include_str!("../node/lib/filter.js")),
     ("lib/selection.js", include_str!("../node/lib/selection.js")),
+    ("lib/related.js", include_str!("../node/lib/related.js")),
     ("lib/idempotency.js", include_str!("../node/lib/idempotency.js")),
     ("lib/identifiers.js", include_str!("../node/lib/identifiers.js")),
     ("lib/json.js", include_str!("../node/lib/json.js")),

@@ -17,7 +17,7 @@ use plan::procedure::{
     Input, Item, JSON_PATCH, LimitKey, Location, MERGE_PATCH, Outcome, Patchable, Response, ResponseField, RowsFormat,
     Scheme, Step, Trigger,
 };
-use plan::query::{Cardinality, Choice, Direction, Holes, Order, Output, Predicate, Query, Write};
+use plan::query::{Cardinality, Choice, Direction, Holes, Order, Output, Predicate, Query, Related, Write};
 use plan::shape::{Entries, Shape};
 use plan::value::{Condition, Preference, RequestValue, Value};
 use plan::{Plan, Problem, Table};
@@ -43,6 +43,8 @@ pub struct Outline<'a> {
     pub listing: Option<Listing<'a>>,
     /// The fields that may be picked of its records; none where they are always whole.
     pub fields: Vec<&'a FieldName>,
+    /// The rows of other tables that may be asked for beside.
+    pub related: Vec<RelatedRows<'a>>,
     /// The parameters of its query string, where it is no list.
     pub query: Option<&'a Shape>,
     /// The parameters of its path, with the type of the column that each is compared with.
@@ -179,6 +181,14 @@ pub struct RowField<'a> {
     pub description: &'a str,
 }
 
+/// Rows of another table that may come with a record.
+pub struct RelatedRows<'a> {
+    pub name: &'a FieldName,
+    pub fields: Vec<RowField<'a>>,
+    /// How many there are at most of a list; none where it is one row or null.
+    pub most: Option<u32>,
+}
+
 /// What becomes of the cookie of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cookie {
@@ -267,6 +277,7 @@ fn outline<'a>(plan: &'a Plan, endpoint: &'a Endpoint) -> Option<Outline<'a>> {
             _ => None,
         }),
         fields: fields(&items),
+        related: related(plan, &items),
         query: steps.iter().find_map(|step| match step {
             Step::Validate(Input::Query(shape)) => Some(shape),
             _ => None,
@@ -287,13 +298,34 @@ fn outline<'a>(plan: &'a Plan, endpoint: &'a Endpoint) -> Option<Outline<'a>> {
     })
 }
 
+/// The rows of other tables that may come with what a read gives.
+fn related<'a>(plan: &'a Plan, items: &[&'a Item]) -> Vec<RelatedRows<'a>> {
+    let read = items.iter().find_map(|item| match item {
+        Item::Let(_, Step::Read { query, filled_by: Some(_), .. }) => Some(query),
+        _ => None,
+    });
+    let rows = |related: &'a Related| {
+        let fields = related.query.outputs.iter().filter_map(|output| match output {
+            Output::Column { column, field } => {
+                let column = plan.database.column(&related.query.from, column)?;
+                Some(RowField { name: field, column, description: &column.comment })
+            }
+            Output::Related(_) => None,
+        });
+        let most = related.query.holes.page.map(|page| page.default);
+        RelatedRows { name: &related.field, fields: fields.collect(), most }
+    };
+    read.into_iter().flat_map(Query::related).map(rows).collect()
+}
+
 /// What may be picked of the rows of a list, or of a record.
 fn fields<'a>(items: &[&'a Item]) -> Vec<&'a FieldName> {
     let picked = items.iter().find_map(|item| match item {
         Item::Let(_, Step::Read { query, filled_by: Some(_), cardinality: Cardinality::Many })
             if query.holes.selection == Choice::Open =>
         {
-            Some(query.outputs.iter().map(Output::field).collect())
+            let columns = query.outputs.iter().filter(|output| matches!(output, Output::Column { .. }));
+            Some(columns.map(Output::field).collect())
         }
         Item::Exit(Response::Record { body, .. }, _) => Some(body.iter().map(|field| &field.name).collect()),
         _ => None,
@@ -357,7 +389,7 @@ fn success<'a>(
                     let description = described(plan, endpoint, field).unwrap_or(&column.comment);
                     Some(RowField { name: field, column, description })
                 }
-                Output::Related { .. } => None,
+                Output::Related(_) => None,
             });
             let content = Content::Page(fields.collect(), *format);
             Some(Success { status: 200, content, tagged: Tagged::Yes, location: None, preference: None })

@@ -261,7 +261,10 @@ impl Checker {
         for output in &query.outputs {
             match output {
                 Output::Column { .. } => {}
-                Output::Related { query, .. } => self.query(query, slots),
+                Output::Related(related) => {
+                    related.through.iter().for_each(|through| self.predicates(&through.filter, slots));
+                    self.query(&related.query, slots);
+                }
             }
         }
     }

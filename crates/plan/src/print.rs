@@ -11,7 +11,8 @@ use crate::procedure::{
     Trigger, Writes,
 };
 use crate::query::{
-    Assigned, Cardinality, Choice, Direction, Holes, OnConflict, Output, Predicate, Query, RowLock, Total, Write,
+    Assigned, Cardinality, Choice, Direction, Holes, OnConflict, Output, Predicate, Query, Related, RowLock, Through,
+    Total, Write,
 };
 use crate::shape::{Presence, Shape};
 use crate::value::{Condition, RequestValue, Value};
@@ -397,13 +398,7 @@ fn query(query: &Query) -> String {
         .map(|output| match output {
             Output::Column { column, field } if column.as_str() == field.as_str() => column.to_string(),
             Output::Column { column, field } => format!("{field}: {column}"),
-            Output::Related { field, local, foreign, cardinality, query: inner } => {
-                let list = match cardinality {
-                    Cardinality::One => "one",
-                    Cardinality::Many => "many",
-                };
-                format!("{field}: {list} {{ {} }} by {foreign} = {local}", self::query(inner))
-            }
+            Output::Related(related) => self::related(related),
         })
         .collect();
     let mut text = format!("{} ({})", query.from, outputs.join(", "));
@@ -424,6 +419,25 @@ fn query(query: &Query) -> String {
         RowLock::ForUpdate => text.push_str(" for update"),
     }
     text
+}
+
+/// Rows of another table that may come with a row, in one line.
+#[must_use]
+pub fn related(related: &Related) -> String {
+    let Related { field, local, foreign, cardinality, through, scopes, query } = related;
+    let list = match (cardinality, query.holes.page) {
+        (Cardinality::One, _) => "one".to_owned(),
+        (Cardinality::Many, None) => "many".to_owned(),
+        (Cardinality::Many, Some(page)) => format!("at most {}", page.default),
+    };
+    let by = match through {
+        Some(Through { table, local: back, foreign: there, filter }) => {
+            format!("{foreign} = {there} and {back} = {local} of {table}{}", filters(filter))
+        }
+        None => format!("{foreign} = {local}"),
+    };
+    let scopes = if scopes.is_empty() { String::new() } else { format!(" for keys with {}", join(scopes)) };
+    format!("{field}: {list} {{ {} }} by {by}{scopes}", self::query(query))
 }
 
 fn write(change: &Write) -> String {

@@ -1,6 +1,7 @@
 //! Reading and writing rows, without an engine in mind. A query may leave typed holes that a request fills: which of the
 //! declared outputs, which filters, which order, which page. `dialect` turns it into a statement, at plan time or at request time.
 
+use crate::scope::Scope;
 use crate::value::{Comparison, Value};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -34,19 +35,59 @@ pub enum Output {
         /// What the answer calls it.
         field: FieldName,
     },
-    /// Rows of another table, nested.
-    Related {
-        /// What the answer calls them.
-        field: FieldName,
-        /// This table's column.
-        local: ColumnName,
-        /// The other table's column.
-        foreign: ColumnName,
-        /// One row or a list.
-        cardinality: Cardinality,
-        /// What is read of the other table.
-        query: Box<Query>,
-    },
+    /// Rows of another table, nested; behind all columns. A request that chooses among the outputs gets them where it asks for them.
+    Related(Box<Related>),
+}
+
+/// Rows of another table that a row leads to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Related {
+    /// What the answer calls them.
+    pub field: FieldName,
+    /// This table's column.
+    pub local: ColumnName,
+    /// The other table's column.
+    pub foreign: ColumnName,
+    /// One row or a list.
+    pub cardinality: Cardinality,
+    /// The table in between that leads to both, where neither leads to the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through: Option<Through>,
+    /// What an API key must be good for besides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<Scope>,
+    /// What is read of the other table: columns. Its page says how many rows there are of a list.
+    pub query: Query,
+}
+
+/// A table whose rows lead to those of two others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Through {
+    /// The table.
+    pub table: TableName,
+    /// Its column that leads to the row that is read.
+    pub local: ColumnName,
+    /// Its column that leads to the nested rows.
+    pub foreign: ColumnName,
+    /// What must hold of its rows; joined by AND.
+    pub filter: Vec<Predicate>,
+}
+
+impl Query {
+    /// The same without rows of other tables.
+    #[must_use]
+    pub fn of_columns(&self) -> Self {
+        let is_column = |output: &&Output| matches!(output, Output::Column { .. });
+        Self { outputs: self.outputs.iter().filter(is_column).cloned().collect(), ..self.clone() }
+    }
+
+    /// The rows of other tables that it may give.
+    pub fn related(&self) -> impl Iterator<Item = &Related> {
+        self.outputs.iter().filter_map(|output| match output {
+            Output::Column { .. } => None,
+            Output::Related(related) => Some(&**related),
+        })
+    }
 }
 
 impl Output {
@@ -54,7 +95,8 @@ impl Output {
     #[must_use]
     pub fn field(&self) -> &FieldName {
         match self {
-            Self::Column { field, .. } | Self::Related { field, .. } => field,
+            Self::Column { field, .. } => field,
+            Self::Related(related) => &related.field,
         }
     }
 }

@@ -147,7 +147,7 @@ impl Asker {
             Step::Authorize { .. } | Step::Validate(Input::Parameters(_)) => Some(step.clone()),
             // Which of its fields are wanted says nothing of whether it is there.
             Step::Read { query, cardinality: Cardinality::One, filled_by: _ } => {
-                let query = Query { lock: RowLock::None, holes: Holes::default(), ..query.clone() };
+                let query = Query { lock: RowLock::None, holes: Holes::default(), ..query.of_columns() };
                 let is_known = self.know_predicates(&query.filter);
                 is_known.then_some(Step::Read { query, cardinality: Cardinality::One, filled_by: None })
             }

@@ -7,7 +7,8 @@ use crate::procedure::{
     RowsFormat, Scheme, Step, Trigger, Writes,
 };
 use crate::query::{
-    Assigned, Cardinality, Choice, Direction, Holes, OnConflict, Order, Output, Page, Predicate, Query, RowLock, Write,
+    Assigned, Cardinality, Choice, Direction, Holes, OnConflict, Order, Output, Page, Predicate, Query, Related,
+    RowLock, Write,
 };
 use crate::shape::{Presence, Shape, ShapeField};
 use crate::value::{Comparison, Condition, RequestValue, Value};
@@ -709,13 +710,15 @@ fn filtered_list() {
 #[test]
 fn graphql_operation() {
     let mut orders = query("orders", &["id", "status", "total"], vec![], RowLock::None);
-    orders.outputs.push(Output::Related {
+    orders.outputs.push(Output::Related(Box::new(Related {
         field: field("items"),
         local: column("id"),
         foreign: column("order_id"),
         cardinality: Cardinality::Many,
-        query: Box::new(query("order_items", &["product_id", "quantity", "unit_price"], vec![], RowLock::None)),
-    });
+        through: None,
+        scopes: Vec::new(),
+        query: query("order_items", &["product_id", "quantity", "unit_price"], vec![], RowLock::None),
+    })));
     orders.filter = vec![equal("user_id", value("caller.id"))];
     orders.order = newest_first();
     orders.holes = order_holes(Choice::Open);

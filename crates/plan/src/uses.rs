@@ -223,10 +223,15 @@ impl Found<'_> {
                 Output::Column { column, .. } => {
                     columns.insert(column.clone());
                 }
-                Output::Related { local, foreign, query, .. } => {
-                    columns.insert(local.clone());
-                    self.of(&query.from).reads.insert(foreign.clone());
-                    self.query(query);
+                Output::Related(related) => {
+                    if let Some(through) = &related.through {
+                        let mut leads = BTreeSet::from([through.local.clone(), through.foreign.clone()]);
+                        filtered(&through.filter, &mut leads);
+                        self.of(&through.table).reads.extend(leads);
+                    }
+                    columns.insert(related.local.clone());
+                    self.of(&related.query.from).reads.insert(related.foreign.clone());
+                    self.query(&related.query);
                 }
             }
         }

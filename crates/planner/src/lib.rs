@@ -19,6 +19,7 @@ mod mail;
 mod newsletter;
 mod overrides;
 mod own_rows;
+mod relations;
 mod schema;
 mod seed;
 mod selling;
@@ -101,6 +102,9 @@ pub fn plan_allowing(
     mail::add(&mut designed, catalog)?;
     let base = observed.base.as_ref();
     let (engine, connection) = standing_on(base);
+    if dialect::nests(engine) {
+        designed.decisions.extend(relations::offer(&mut designed.api, held));
+    }
     let base::Divided { mut own, shared } = base::divide(designed.tables, base);
     database::keepable(&mut own, engine, observed);
     let mut decisions = designed.decisions;

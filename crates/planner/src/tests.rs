@@ -2,6 +2,7 @@
 
 mod database;
 mod mail;
+mod relations;
 mod roles;
 mod service;
 

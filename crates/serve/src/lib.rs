@@ -22,6 +22,7 @@ mod issuer;
 mod listen;
 mod listing;
 mod metrics;
+mod nested;
 mod page;
 mod password;
 mod patch;

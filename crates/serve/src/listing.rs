@@ -1,11 +1,12 @@
 //! Lists: what the query string asks for, checked against what the plan allows, and the cursors that lead from page to page.
 
 use crate::filter::{self, Offer};
+use crate::program::related;
 use crate::validation::{MAX_ENTRIES, Why, Wrong, cursor_value, parameter_number, parameter_value};
 use dialect::{Listing, Wanted};
 use plan::query::{Choice, Direction, Holes, Order, Page, Total};
 use plan::value::Comparison;
-use plan::{DatabasePlan, Query};
+use plan::{DatabasePlan, Query, Scope};
 use vocab::{ColumnName, Datum, FieldName, FieldType, hex};
 
 /// Longest cursor that is looked at.
@@ -28,9 +29,12 @@ pub(crate) struct ListingCheck {
     selection: Option<SelectionCheck>,
 }
 
-/// Which fields of a record a request may pick.
+/// Which fields of a record a request may pick, and which rows of others it may have with it. What is asked for is told by its place, the
+/// rows' behind the fields'.
 pub(crate) struct SelectionCheck {
-    names: Vec<FieldName>,
+    pub names: Vec<FieldName>,
+    /// With what a key must be good for besides.
+    pub related: Vec<(FieldName, Vec<Scope>)>,
 }
 
 /// What one request asks.
@@ -39,7 +43,7 @@ pub(crate) struct Asked {
     pub listing: Listing,
     /// As it stands in cursors: `-name`.
     pub sort: String,
-    /// The fields that are wanted, by their places, in this order; none where it is all of them.
+    /// The fields and rows of others that are wanted, by their places, in this order; none where it is all fields and nothing else.
     pub fields: Option<Vec<usize>>,
     /// Whether it is said how many rows there are.
     pub counts: bool,
@@ -65,7 +69,10 @@ impl ListingCheck {
         let usual = format!("{sign}{}", first.column);
         let selection = match holes.selection {
             Choice::Fixed => None,
-            Choice::Open => Some(SelectionCheck::new(query.outputs.iter().map(|output| output.field().clone()))),
+            Choice::Open => Some(SelectionCheck {
+                names: query.of_columns().outputs.iter().map(|output| output.field().clone()).collect(),
+                related: related(query),
+            }),
         };
         Some(Self {
             offers,
@@ -89,6 +96,7 @@ impl ListingCheck {
         let mut cursor = None;
         let mut filters = Vec::new();
         let mut fields = None;
+        let mut included = None;
         let mut offset = None;
         let mut counts = false;
         for (place, (name, text)) in form_urlencoded::parse(query_string.as_bytes()).enumerate() {
@@ -121,10 +129,11 @@ impl ListingCheck {
                 "count" if self.total == Total::Asked && text == "exact" => counts = true,
                 "count" if self.total == Total::Asked => refuse(Why::new("format", "must be one of exact")),
                 "cursor" => cursor = Some((place, text.into_owned())),
-                "fields" if self.selection.is_some() => {
-                    match self.selection.iter().find_map(|selection| selection.picked(&text)) {
-                        Some(picked) => fields = Some(picked),
-                        None => self.selection.iter().for_each(|selection| refuse(selection.why())),
+                "fields" | "include" if self.takes(&name) => {
+                    let asked = if name == "fields" { &mut fields } else { &mut included };
+                    match self.selection.iter().find_map(|selection| selection.picked(&name, &text)) {
+                        Some(picked) => *asked = Some(picked),
+                        None => self.selection.iter().for_each(|selection| refuse(selection.why(&name))),
                     }
                 }
                 "filter" if !self.offers.is_empty() => match filter::read(&text, &self.offers) {
@@ -161,8 +170,18 @@ impl ListingCheck {
         }
         let order = self.order(&sort).unwrap_or_default();
         let offset = offset.map_or(0, |(_, offset)| offset);
+        let fields = self.selection.as_ref().and_then(|selection| selection.joined(fields, included));
         let listing = Listing { filters, order, after, offset, limit: limit + 1 };
         Ok(Asked { listing, sort, fields, counts, page: limit })
+    }
+
+    /// What a key must be good for besides, for what is asked.
+    pub fn scopes(&self, fields: Option<&[usize]>) -> impl Iterator<Item = &Scope> {
+        self.selection.iter().flat_map(move |selection| selection.scopes(fields))
+    }
+
+    fn takes(&self, parameter: &str) -> bool {
+        self.selection.as_ref().is_some_and(|selection| selection.takes(parameter))
     }
 
     /// The column and the comparison that a parameter is about: `stock[gte]`.
@@ -221,37 +240,59 @@ impl ListingCheck {
 }
 
 impl SelectionCheck {
-    pub fn new(names: impl Iterator<Item = FieldName>) -> Self {
-        Self { names: names.collect() }
-    }
-
-    /// The fields that the query string of a record picks; none where it is all of them.
+    /// What the query string of a record asks for; none where it is all fields and nothing else.
     pub fn asked(&self, query_string: &str) -> Result<Option<Vec<usize>>, Vec<Wrong>> {
         let mut wrong = Vec::new();
         let mut seen: Vec<String> = Vec::new();
-        let mut fields = None;
+        let (mut fields, mut included) = (None, None);
         for (name, text) in form_urlencoded::parse(query_string.as_bytes()) {
-            let why = match (name.as_ref(), self.picked(&text)) {
+            let asked = if name == "fields" { &mut fields } else { &mut included };
+            let why = match self.takes(&name).then(|| self.picked(&name, &text)) {
                 _ if seen.iter().any(|known| *known == name) => Some(Why::new("repeated", "must be given once")),
-                ("fields", Some(picked)) => {
-                    fields = Some(picked);
+                Some(Some(picked)) => {
+                    *asked = Some(picked);
                     None
                 }
-                ("fields", None) => Some(self.why()),
-                _ => Some(Why::new("unknown_parameter", "is not a known parameter")),
+                Some(None) => Some(self.why(&name)),
+                None => Some(Why::new("unknown_parameter", "is not a known parameter")),
             };
             wrong.extend(why.map(|why| Wrong::parameter(&name, why)));
             seen.push(name.into_owned());
         }
         wrong.truncate(MAX_ENTRIES);
-        if wrong.is_empty() { Ok(fields) } else { Err(wrong) }
+        if wrong.is_empty() { Ok(self.joined(fields, included)) } else { Err(wrong) }
     }
 
-    /// The places of these fields; one that is named again is there once.
-    fn picked(&self, text: &str) -> Option<Vec<usize>> {
+    fn takes(&self, parameter: &str) -> bool {
+        parameter == "fields" || parameter == "include" && !self.related.is_empty()
+    }
+
+    /// The fields that are asked for, or all of them, and the rows behind them.
+    fn joined(&self, fields: Option<Vec<usize>>, included: Option<Vec<usize>>) -> Option<Vec<usize>> {
+        let Some(included) = included else { return fields };
+        let fields = fields.unwrap_or_else(|| (0..self.names.len()).collect());
+        Some(fields.into_iter().chain(included).collect())
+    }
+
+    /// What a key must be good for besides, for what is asked.
+    pub fn scopes(&self, asked: Option<&[usize]>) -> impl Iterator<Item = &Scope> {
+        let related = asked.unwrap_or_default().iter().filter_map(|place| place.checked_sub(self.names.len()));
+        related.flat_map(|place| &self.related[place].1)
+    }
+
+    /// What may be named by a parameter, each with its place.
+    fn named(&self, parameter: &str) -> impl Iterator<Item = (usize, &FieldName)> {
+        let related = self.related.iter().map(|(name, _)| name);
+        let is_related = parameter == "include";
+        let all = self.names.iter().chain(related).enumerate();
+        all.filter(move |(place, _)| (*place >= self.names.len()) == is_related)
+    }
+
+    /// The places of what these are the names of; one that is named again is there once.
+    fn picked(&self, parameter: &str, text: &str) -> Option<Vec<usize>> {
         let mut picked = Vec::new();
         for name in text.split(',') {
-            let place = self.names.iter().position(|known| known.as_str() == name)?;
+            let (place, _) = self.named(parameter).find(|(_, known)| known.as_str() == name)?;
             if !picked.contains(&place) {
                 picked.push(place);
             }
@@ -259,8 +300,8 @@ impl SelectionCheck {
         Some(picked)
     }
 
-    fn why(&self) -> Why {
-        let names: Vec<&str> = self.names.iter().map(FieldName::as_str).collect();
+    fn why(&self, parameter: &str) -> Why {
+        let names: Vec<&str> = self.named(parameter).map(|(_, name)| name.as_str()).collect();
         Why::new("format", format!("must be one of {}, or several with commas between", names.join(", ")))
     }
 }

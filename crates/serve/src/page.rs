@@ -15,7 +15,7 @@ const TAG_LENGTH: usize = 32;
 pub(crate) struct Page {
     pub rows: Vec<Row>,
     pub next: Option<String>,
-    /// Which of the list's fields the rows hold, in this order; none where it is all of them.
+    /// Which of the list's fields the rows hold, in this order; none where it is all of its own.
     pub fields: Option<Vec<usize>>,
     /// How many there are on all pages together, where that was asked.
     pub total: Option<i64>,
@@ -27,6 +27,8 @@ pub(crate) struct Columns {
     pub names: Vec<Arc<str>>,
     pub keys: Vec<Key>,
     pub types: Vec<FieldType>,
+    /// How many of them there are where nothing was asked for: the first.
+    pub plain: usize,
 }
 
 impl Columns {
@@ -36,6 +38,7 @@ impl Columns {
             names: fields.iter().map(|field| Arc::clone(&self.names[*field])).collect(),
             keys: fields.iter().map(|field| self.keys[*field].clone()).collect(),
             types: fields.iter().map(|field| self.types[*field].clone()).collect(),
+            plain: fields.len(),
         }
     }
 }
@@ -81,7 +84,7 @@ fn link(query: &str, cursor: &str) -> String {
 
 /// RFC 4180.
 fn csv(page: &Page, columns: &Columns) -> String {
-    let header: Vec<&str> = columns.names.iter().map(AsRef::as_ref).collect();
+    let header: Vec<&str> = columns.names[..columns.plain].iter().map(AsRef::as_ref).collect();
     let mut text = format!("{}\r\n", header.join(","));
     for row in &page.rows {
         let cells: Vec<String> = row.iter().zip(&columns.types).map(|(datum, of)| cell(datum, of)).collect();

@@ -7,6 +7,7 @@ use crate::encode::Key;
 use crate::identity::Identities;
 use crate::issuer::Issuer;
 use crate::listing::{ListingCheck, SelectionCheck};
+use crate::nested::{self, Nested};
 use crate::page::Columns;
 use crate::patch::PatchCheck;
 use crate::rate_limit::Limiter;
@@ -27,6 +28,7 @@ use plan::{DatabasePlan, Plan, Problem, Scope, ShapeField, accounts, check, prin
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use store::Row;
 use vocab::{Datum, FieldName, FieldType, PolicyName, ScopeToken, Secret, SlotName, TableName};
 
 /// A procedure that can be run.
@@ -179,6 +181,13 @@ pub(crate) enum Operation {
         statement: Bound,
         types: Vec<FieldType>,
     },
+    /// `plain` of the fields that `asked` may pick are the row's own; rows of others are behind them.
+    ReadPicked {
+        slot: Option<usize>,
+        list: Arc<List>,
+        asked: usize,
+        plain: usize,
+    },
     ReadMany {
         slot: Option<usize>,
         statement: Bound,
@@ -307,25 +316,56 @@ pub(crate) struct AnswerParts {
     pub body: Vec<(Key, Expression)>,
     pub tag: Option<Expression>,
     pub location: Option<(String, Expression)>,
-    /// The slot that says which fields of the body are wanted; none where it is all of them.
-    pub asked: Option<usize>,
+    /// The slot that says which fields of the body are wanted, and how many are the record's own: those that are there where it says
+    /// nothing. None where it is all of them.
+    pub asked: Option<(usize, usize)>,
 }
 
 /// A query that a request completes.
 pub(crate) struct List {
     pub database: Arc<DatabasePlan>,
     pub query: Query,
+    /// The same where the request asks for nothing in particular.
+    pub of_columns: Query,
+    /// The statement of that.
     pub base: Bound,
+    /// What the columns hold.
     pub types: Vec<FieldType>,
+    /// The rows of others that it may ask for, which are behind the columns.
+    pub related: Vec<RelatedRows>,
+}
+
+/// Rows of others that may come with a row.
+pub(crate) struct RelatedRows {
+    pub nested: Nested,
+    pub binds: Vec<Expression>,
 }
 
 impl List {
-    /// The query that gives these fields and what it is in the order of, with its statement.
-    pub fn narrowed(&self, fields: &[usize], order: &[Order]) -> Result<(Query, String), Unsupported> {
+    /// How many of the outputs are columns: the first.
+    pub fn columns(&self) -> usize {
+        self.types.len()
+    }
+
+    /// The query that gives these fields and what it is in the order of.
+    pub fn narrowed(&self, fields: &[usize], order: &[Order]) -> Query {
         let names: Vec<FieldName> = fields.iter().map(|field| self.query.outputs[*field].field().clone()).collect();
-        let query = dialect::narrowed(&self.query, &names, order);
-        let base = dialect::lower_listing_base(&self.database, &query)?.text;
-        Ok((query, base))
+        dialect::narrowed(&self.query, &names, order)
+    }
+
+    /// Where the outputs of a narrower query are among its own.
+    pub fn places(&self, query: &Query) -> Vec<usize> {
+        let place = |output: &Output| self.query.outputs.iter().position(|known| known.field() == output.field());
+        query.outputs.iter().filter_map(place).collect()
+    }
+
+    /// A row of which the outputs stand at these places, in the types of those.
+    pub fn typed(&self, places: &[usize], row: Row) -> Result<Row, Problem> {
+        let held = |(place, datum): (&usize, Datum)| match self.types.get(*place) {
+            Some(field_type) => Ok(nested::typed(datum, field_type)),
+            None => self.related[place - self.columns()].nested.read(&datum),
+        };
+        places.iter().zip(row).map(held).collect()
     }
 }
 
@@ -515,8 +555,16 @@ impl Compiler<'_> {
                 Ok(Operation::Answer { answer, writes: *writes })
             }
             Item::Exit(Response::Record { asked, body, tag }, writes) => {
-                let answer = self.answer(200, body, Some(tag), None)?;
-                let answer = Box::new(AnswerParts { asked: Some(self.slot(asked)?), ..answer });
+                let mut answer = self.answer(200, body, Some(tag), None)?;
+                answer.asked = Some((self.slot(asked)?, body.len()));
+                if let Some((slot, query)) = self.filled_by(asked) {
+                    let related = query.related().map(|related| {
+                        let (number, position) = self.field(slot, &related.field)?;
+                        Ok((Key::new(related.field.as_str()), Expression::Field(number, position)))
+                    });
+                    answer.body.extend(related.collect::<Result<Vec<_>, UnservablePlan>>()?);
+                }
+                let answer = Box::new(answer);
                 Ok(Operation::Answer { answer, writes: *writes })
             }
             Item::Exit(Response::Rows { slot, format }, writes) => {
@@ -528,10 +576,14 @@ impl Compiler<'_> {
                     Item::Let(bound, Step::Read { query, .. }) if bound == slot => Some(query),
                     _ => None,
                 });
-                let types = self.types(query.ok_or_else(|| self.unsupported("rows that no read gives"))?)?;
+                let query = query.ok_or_else(|| self.unsupported("rows that no read gives"))?;
+                let related = query.related().map(|_| FieldType::Json);
+                let mut types = self.types(query)?;
+                let plain = types.len();
+                types.extend(related);
                 Ok(Operation::Rows {
                     slot: number,
-                    columns: Columns { keys: names.iter().map(|name| Key::new(name)).collect(), names, types },
+                    columns: Columns { keys: names.iter().map(|name| Key::new(name)).collect(), names, types, plain },
                     format: *format,
                     writes: *writes,
                 })
@@ -679,13 +731,14 @@ impl Compiler<'_> {
                     .ok_or_else(|| self.malformed("a list names columns that its table does not have".to_owned()))?;
                 Ok(Operation::ValidateListing { slot, check: Arc::new(check) })
             }
-            Step::Validate(Input::Selection(_)) => {
+            Step::Validate(Input::Selection(holes)) => {
                 let body = self.procedure.body.iter().find_map(|item| match item {
                     Item::Exit(Response::Record { body, .. }, _) => Some(body),
                     _ => None,
                 });
                 let body = body.ok_or_else(|| self.unsupported(print::step_name(step)))?;
-                let check = SelectionCheck::new(body.iter().map(|field| field.name.clone()));
+                let names = body.iter().map(|field| field.name.clone()).collect();
+                let check = SelectionCheck { names, related: self.filled_query(holes).map_or_else(Vec::new, related) };
                 Ok(Operation::ValidateSelection { slot, check: Arc::new(check) })
             }
             Step::Validate(Input::Parameters(shape)) => {
@@ -721,6 +774,17 @@ impl Compiler<'_> {
             }),
             Step::Evaluate(value) => Ok(Operation::Evaluate { slot, value: self.value(value)? }),
             Step::Check(condition) => Ok(Operation::Ask { slot, condition: self.condition(condition)? }),
+            Step::Read { query, cardinality: Cardinality::One, filled_by: Some(asked) }
+                if query.related().count() > 0 =>
+            {
+                let answered = self.procedure.body.iter().find_map(|item| match item {
+                    Item::Exit(Response::Record { body, .. }, _) => Some(body.len()),
+                    _ => None,
+                });
+                let plain = answered.ok_or_else(|| self.unsupported(print::step_name(step)))?;
+                let lowered = dialect::lower_query(&self.plan.database, &query.of_columns())?;
+                Ok(Operation::ReadPicked { slot, list: self.list(query, lowered)?, asked: self.slot(asked)?, plain })
+            }
             Step::Read { query, cardinality: Cardinality::One, filled_by: _ } => {
                 let lowered = dialect::lower_query(&self.plan.database, query)?;
                 let statement = self.bound(lowered, &query.from, &query.filter)?;
@@ -733,15 +797,8 @@ impl Compiler<'_> {
                 Ok(Operation::ReadMany { slot, statement, types: self.types(query)?, names })
             }
             Step::Read { query, cardinality: Cardinality::Many, filled_by: Some(asked) } => {
-                let lowered = dialect::lower_listing_base(&self.plan.database, query)?;
-                let base = self.bound(lowered, &query.from, &query.filter)?;
-                let list = List {
-                    database: Arc::clone(self.shared.database),
-                    query: query.clone(),
-                    base,
-                    types: self.types(query)?,
-                };
-                Ok(Operation::ReadPage { slot, list: Arc::new(list), asked: self.slot(asked)? })
+                let lowered = dialect::lower_listing_base(&self.plan.database, &query.of_columns())?;
+                Ok(Operation::ReadPage { slot, list: self.list(query, lowered)?, asked: self.slot(asked)? })
             }
             Step::Write(write) => {
                 let (table, filter) = write.filter();
@@ -815,19 +872,49 @@ impl Compiler<'_> {
         })
     }
 
-    /// What each output of a query holds: engines without a type for it keep it in another.
+    /// The query of the read that the slot fills, and where its row goes.
+    fn filled_by(&self, asked: &SlotName) -> Option<(&SlotName, &Query)> {
+        self.procedure.body.iter().find_map(|item| match item {
+            Item::Let(row, Step::Read { query, filled_by: Some(slot), .. }) if slot == asked => Some((row, query)),
+            _ => None,
+        })
+    }
+
+    /// The query with what its rows of others need; `lowered` is what gives its columns.
+    fn list(&self, query: &Query, lowered: Lowered) -> Result<Arc<List>, UnservablePlan> {
+        let related = query.related().map(|related| {
+            let nested = Nested {
+                names: related.query.outputs.iter().map(|output| output.field().to_string()).collect(),
+                types: self.types(&related.query)?,
+                cardinality: related.cardinality,
+            };
+            let lowered = dialect::lower_related(&self.plan.database, &query.from, related)?;
+            let mut keys = Vec::new();
+            self.keys_in(&related.query.from, &related.query.filter, &mut keys);
+            related.through.iter().for_each(|through| self.keys_in(&through.table, &through.filter, &mut keys));
+            Ok(RelatedRows { nested, binds: self.bound_by(lowered, &keys)?.binds })
+        });
+        Ok(Arc::new(List {
+            database: Arc::clone(self.shared.database),
+            query: query.clone(),
+            of_columns: query.of_columns(),
+            base: self.bound(lowered, &query.from, &query.filter)?,
+            types: self.types(query)?,
+            related: related.collect::<Result<_, UnservablePlan>>()?,
+        }))
+    }
+
+    /// What each column of a query holds: engines without a type for it keep it in another.
     fn types(&self, query: &Query) -> Result<Vec<FieldType>, UnservablePlan> {
-        query
-            .outputs
-            .iter()
-            .map(|output| match output {
-                Output::Column { column, .. } => {
-                    let known = self.plan.database.column(&query.from, column).map(|column| column.field_type.clone());
-                    known.ok_or_else(|| self.malformed(format!("table `{}` has no column `{column}`", query.from)))
-                }
-                Output::Related { .. } => Err(self.unsupported("nested rows")),
-            })
-            .collect()
+        let columns = query.outputs.iter().filter_map(|output| match output {
+            Output::Column { column, .. } => Some(column),
+            Output::Related(_) => None,
+        });
+        let held = |column| {
+            let known = self.plan.database.column(&query.from, column).map(|column| column.field_type.clone());
+            known.ok_or_else(|| self.malformed(format!("table `{}` has no column `{column}`", query.from)))
+        };
+        columns.map(held).collect()
     }
 
     fn limiter(&self, policy: &PolicyName) -> Result<Arc<Limiter>, UnservablePlan> {
@@ -851,6 +938,10 @@ impl Compiler<'_> {
     fn bound(&self, lowered: Lowered, table: &TableName, filter: &[Predicate]) -> Result<Bound, UnservablePlan> {
         let mut keys = Vec::new();
         self.keys_in(table, filter, &mut keys);
+        self.bound_by(lowered, &keys)
+    }
+
+    fn bound_by(&self, lowered: Lowered, keys: &[(&Value, FieldType)]) -> Result<Bound, UnservablePlan> {
         let bind = |value: &Value| {
             let expression = self.value(value)?;
             Ok(match keys.iter().find(|(known, _)| *known == value) {
@@ -949,14 +1040,16 @@ fn fields(step: &Step) -> Vec<FieldName> {
         Step::May { .. } => named(&MAY),
         Step::Received(fields) => fields.iter().map(|(name, _)| name.clone()).collect(),
         Step::Await { gives, .. } => gives.iter().map(|(name, _)| name.clone()).collect(),
-        Step::Read { query: Query { outputs, .. }, .. } => outputs
-            .iter()
-            .map(|output| match output {
-                Output::Column { field, .. } | Output::Related { field, .. } => field.clone(),
-            })
-            .collect(),
+        Step::Read { query: Query { outputs, .. }, .. } => {
+            outputs.iter().map(|output| output.field().clone()).collect()
+        }
         _ => Vec::new(),
     }
+}
+
+/// The rows of others that may be asked for, with what a key must be good for besides.
+pub(crate) fn related(query: &Query) -> Vec<(FieldName, Vec<Scope>)> {
+    query.related().map(|related| (related.field.clone(), related.scopes.clone())).collect()
 }
 
 fn fields_of_patch(patchable: &Patchable) -> Vec<FieldName> {

@@ -3,7 +3,7 @@
 
 use crate::account::{Accounts, Caller, successor};
 use crate::answer::{Answer, Refusal};
-use crate::api_key::ApiKeys;
+use crate::api_key::{ApiKeys, Known};
 use crate::at_work::{AtWork, Place};
 use crate::body::{Kind, Taken, read_json};
 use crate::cors::Origins;
@@ -12,6 +12,7 @@ use crate::etag::{Weak, names_tag, quoted};
 use crate::idempotency::{Claim, Claims, Pledge};
 use crate::listing::{Asked, cursor};
 use crate::metrics::Metrics;
+use crate::nested;
 use crate::page::{self, Page};
 use crate::password;
 use crate::patch::Patch;
@@ -139,6 +140,8 @@ pub(crate) struct Run<'a, B> {
     body: &'a mut B,
     /// Who calls; empty while nobody was authorized.
     principal: String,
+    /// The key with which somebody calls, where it is one.
+    key: Option<Arc<Known>>,
     /// Whether it is about the caller's own rows alone.
     own_rows: bool,
     pub limit: Option<(Arc<Limiter>, Standing)>,
@@ -229,6 +232,7 @@ where
             headers,
             body,
             principal,
+            key: None,
             own_rows: false,
             limit: None,
             claim: None,
@@ -377,12 +381,14 @@ where
                         let asked = check
                             .asked(frame.facts.uri.query().unwrap_or_default())
                             .map_err(Refusal::validation_failed)?;
+                        self.may_all(check.scopes(asked.fields.as_deref()))?;
                         frame.set(*slot, Slot::Asked(Box::new(asked)));
                     }
                     Operation::ValidateSelection { slot, check } => {
                         let asked = check
                             .asked(frame.facts.uri.query().unwrap_or_default())
                             .map_err(Refusal::validation_failed)?;
+                        self.may_all(check.scopes(asked.as_deref()))?;
                         frame.set(*slot, Slot::Picked(asked));
                     }
                     Operation::ValidateParameters { slot, check } => {
@@ -432,6 +438,7 @@ where
                     | Operation::Evaluate { .. }
                     | Operation::Ask { .. }
                     | Operation::ReadOne { .. }
+                    | Operation::ReadPicked { .. }
                     | Operation::ReadMany { .. }
                     | Operation::ReadPage { .. }
                     | Operation::Patched { .. }
@@ -475,6 +482,7 @@ where
         };
         if let Some(key) = known {
             self.principal.clone_from(&key.principal);
+            self.key = Some(Arc::clone(&key));
             let Some(scope) = scope.filter(|scope| !key.may(scope)) else { return Ok(()) };
             if let Some(limiter) = failures {
                 self.limit(limiter, &key.principal)?;
@@ -485,6 +493,12 @@ where
             self.limit(limiter, &by_address(frame))?;
         }
         Err(if presented.is_some() { Problem::InvalidCredentials } else { Problem::MissingCredentials }.into())
+    }
+
+    /// Whether the key that was presented is good for all of that besides.
+    fn may_all<'s>(&self, mut scopes: impl Iterator<Item = &'s Scope>) -> Result<(), Refusal> {
+        let Some(key) = &self.key else { return Ok(()) };
+        scopes.find(|scope| !key.may(scope)).map_or(Ok(()), |scope| Err(Refusal::insufficient_scope(scope)))
     }
 
     /// The same of somebody who signs in, by whichever proof the scheme takes and the request brings.
@@ -778,6 +792,7 @@ fn data_block<'b>(
                 | Operation::Evaluate { .. }
                 | Operation::Ask { .. }
                 | Operation::ReadOne { .. }
+                | Operation::ReadPicked { .. }
                 | Operation::ReadMany { .. }
                 | Operation::ReadPage { .. }
                 | Operation::Patched { .. }
@@ -942,6 +957,32 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
             let found = rows.into_iter().next().map(|row| Slot::Found(typed(row, types)));
             frame.set(*slot, found.unwrap_or(Slot::Outcome(Outcome::Missing)));
         }
+        Operation::ReadPicked { slot, list, asked, plain } => {
+            let Slot::Picked(picked) = &frame.slots[*asked] else {
+                unreachable!("a checked procedure fills a read by what was asked of it")
+            };
+            let related: Vec<usize> = picked.iter().flatten().filter_map(|place| place.checked_sub(*plain)).collect();
+            let mut places: Vec<usize> = (0..list.columns()).collect();
+            let mut text = Arc::clone(&list.base.text);
+            let mut parameters = Vec::new();
+            if !related.is_empty() {
+                places.extend(related.iter().map(|place| list.columns() + place));
+                let query = list.narrowed(&places, &[]);
+                text = dialect::lower_query(&list.database, &query).map_err(|_| Problem::InternalError)?.text.into();
+                parameters = frame.binds_of_related(list, &query);
+                places = list.places(&query);
+            }
+            parameters.extend(frame.binds(&list.base));
+            let rows = executor.read(&text, parameters).await?;
+            let found = rows.into_iter().next().map(|row| list.typed(&places, row)).transpose()?;
+            // What nobody has asked for has a place in the slot, too.
+            let whole = |row: Row| {
+                let mut whole = vec![Datum::Null; list.query.outputs.len()];
+                places.iter().zip(row).for_each(|(place, datum)| whole[*place] = datum);
+                Slot::Found(whole)
+            };
+            frame.set(*slot, found.map_or(Slot::Outcome(Outcome::Missing), whole));
+        }
         Operation::ReadMany { slot, statement, types, names } => {
             let rows = executor.read(&statement.text, frame.binds(statement)).await?;
             let rows = rows.into_iter().map(|row| typed(row, types)).collect();
@@ -951,20 +992,23 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
             let Slot::Asked(asked) = &frame.slots[*asked] else {
                 unreachable!("a checked procedure fills a list by what was asked of it")
             };
-            let narrowed = asked.fields.as_ref().map(|fields| list.narrowed(fields, &asked.listing.order)).transpose();
-            let narrowed = narrowed.map_err(|_| Problem::InternalError)?;
-            let (query, base) = match &narrowed {
-                Some((query, base)) => (query, base.as_str()),
-                None => (&list.query, &*list.base.text),
+            let narrowed = asked.fields.as_ref().map(|fields| list.narrowed(fields, &asked.listing.order));
+            let query = narrowed.as_ref().unwrap_or(&list.of_columns);
+            let base = match &narrowed {
+                Some(query) => dialect::lower_listing_base(&list.database, query).map(|base| Cow::Owned(base.text)),
+                None => Ok(Cow::Borrowed(&*list.base.text)),
             };
-            let mut parameters = frame.binds(&list.base);
-            let counted = asked.counts.then(|| parameters.clone());
-            let (text, binds) = dialect::lower_listing(&list.database, query, base, &asked.listing);
+            let base = base.map_err(|_| Problem::InternalError)?;
+            let (text, binds) = dialect::lower_listing(&list.database, query, &base, &asked.listing);
+            let own = frame.binds(&list.base);
+            let counted = asked.counts.then(|| own.clone());
+            let mut parameters = narrowed.as_ref().map_or_else(Vec::new, |query| frame.binds_of_related(list, query));
+            parameters.extend(own);
             parameters.extend(binds);
             let rows = executor.read(&Arc::from(text), parameters).await?;
-            let mut page = page(list, narrowed.as_ref().map(|(query, _)| query), asked, rows);
+            let mut page = page(list, narrowed.as_ref(), asked, rows)?;
             if let Some(mut parameters) = counted {
-                let (text, binds) = dialect::lower_count(&list.database, query, base, &asked.listing);
+                let (text, binds) = dialect::lower_count(&list.database, query, &base, &asked.listing);
                 parameters.extend(binds);
                 let counted = executor.read(&Arc::from(text), parameters).await?;
                 // A document database counts nothing where there is nothing.
@@ -1252,7 +1296,7 @@ impl Frame {
         };
         let applied = self.applied.map(|preference| ("preference-applied", preference.as_str().to_owned()));
         answer.headers.extend(applied);
-        if let Some(tag) = &parts.tag {
+        if let Some(tag) = parts.tag.as_ref().filter(|_| !self.has_related(parts)) {
             answer.headers.push(("etag", quoted(&text(&self.value(tag)))));
         }
         if let Some((path, key)) = &parts.location {
@@ -1274,11 +1318,27 @@ impl Frame {
         statement.binds.iter().map(|expression| self.value(expression)).collect()
     }
 
+    /// What stands behind the placeholders of those outputs that are rows of others.
+    fn binds_of_related(&self, list: &List, query: &Query) -> Vec<Datum> {
+        let related =
+            list.places(query).into_iter().filter_map(|place| list.related.get(place.checked_sub(list.columns())?));
+        related.flat_map(|related| &related.binds).map(|expression| self.value(expression)).collect()
+    }
+
+    /// Whether the answer holds rows of others, which change without the record: its version is no tag of them.
+    fn has_related(&self, parts: &AnswerParts) -> bool {
+        match parts.asked.map(|(slot, plain)| (&self.slots[slot], plain)) {
+            Some((Slot::Picked(Some(picked)), plain)) => picked.iter().any(|place| *place >= plain),
+            _ => false,
+        }
+    }
+
     /// The body, or what the request has picked of it.
     fn encoded(&self, parts: &AnswerParts) -> Vec<u8> {
-        match parts.asked.map(|asked| &self.slots[asked]) {
-            Some(Slot::Picked(Some(places))) => self.written(places.iter().map(|place| &parts.body[*place])),
-            _ => self.written(parts.body.iter()),
+        match parts.asked.map(|(slot, plain)| (&self.slots[slot], plain)) {
+            Some((Slot::Picked(Some(places)), _)) => self.written(places.iter().map(|place| &parts.body[*place])),
+            Some((_, plain)) => self.written(parts.body[..plain].iter()),
+            None => self.written(parts.body.iter()),
         }
     }
 
@@ -1428,31 +1488,21 @@ fn compare(left: &Datum, comparison: Comparison, right: &Datum) -> bool {
 
 /// A row in the types of its columns, which an engine may keep in others.
 fn typed(row: Row, types: &[FieldType]) -> Row {
-    row.into_iter()
-        .zip(types)
-        .map(|(datum, field_type)| match (field_type, datum) {
-            (FieldType::Boolean, Datum::Integer(number)) => Datum::Boolean(number != 0),
-            (FieldType::Decimal { scale }, Datum::Integer(units)) => Datum::Decimal(Decimal::new(units, *scale)),
-            (FieldType::Json, Datum::Text(text)) => serde_json::from_str(&text).map_or(Datum::Text(text), Datum::Json),
-            (_, datum) => datum,
-        })
-        .collect()
+    row.into_iter().zip(types).map(|(datum, field_type)| nested::typed(datum, field_type)).collect()
 }
 
-/// The rows of a page, of which one more than asked for tells that there is another. `narrowed` is what gave them, where that is not the
-/// list's own query.
-fn page(list: &List, narrowed: Option<&Query>, asked: &Asked, rows: Vec<Row>) -> Page {
+/// The rows of a page, of which one more than asked for tells that there is another. `narrowed` is what gave them, where that is not what
+/// the list gives where nothing is asked for.
+fn page(list: &List, narrowed: Option<&Query>, asked: &Asked, rows: Vec<Row>) -> Result<Page, Problem> {
     let more = rows.len() > asked.page as usize;
-    let query = narrowed.unwrap_or(&list.query);
-    let place = |output: &Output| list.query.outputs.iter().position(|known| known == output);
-    // Where its columns stand among those of the list.
-    let places: Option<Vec<usize>> = narrowed.map(|query| query.outputs.iter().filter_map(place).collect());
-    let types: Cow<'_, [FieldType]> = match &places {
-        None => Cow::Borrowed(&list.types),
-        Some(places) => places.iter().map(|place| list.types[*place].clone()).collect(),
-    };
-    let rows = rows.into_iter().take(asked.page as usize).map(|row| typed(row, &types));
-    let rows: Vec<Row> = rows.collect();
+    let query = narrowed.unwrap_or(&list.of_columns);
+    // Where its outputs stand among those of the list.
+    let places = narrowed.map(|query| list.places(query));
+    let rows = rows.into_iter().take(asked.page as usize).map(|row| match &places {
+        None => Ok(typed(row, &list.types)),
+        Some(places) => list.typed(places, row),
+    });
+    let rows = rows.collect::<Result<Vec<Row>, _>>()?;
     let position = |column: &ColumnName| {
         let is_it = |output: &Output| matches!(output, Output::Column { column: known, .. } if known == column);
         query.outputs.iter().position(is_it)
@@ -1467,12 +1517,12 @@ fn page(list: &List, narrowed: Option<&Query>, asked: &Asked, rows: Vec<Row>) ->
         cursor(&asked.sort, &values)
     });
     let (Some(fields), Some(places)) = (&asked.fields, &places) else {
-        return Page { rows, next, fields: None, total: None };
+        return Ok(Page { rows, next, fields: None, total: None });
     };
     let positions: Vec<usize> =
         fields.iter().filter_map(|field| places.iter().position(|place| place == field)).collect();
     let picked = |row: Row| positions.iter().map(|position| row[*position].clone()).collect();
-    Page { rows: rows.into_iter().map(picked).collect(), next, fields: Some(fields.clone()), total: None }
+    Ok(Page { rows: rows.into_iter().map(picked).collect(), next, fields: Some(fields.clone()), total: None })
 }
 
 fn text(datum: &Datum) -> String {

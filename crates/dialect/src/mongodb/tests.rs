@@ -5,7 +5,7 @@ use expect_test::expect;
 use plan::DatabasePlan;
 use plan::database::{Column, Connection, Nullability, Pool, Rules, Sensitivity, Table, Times};
 use plan::query::{
-    Assigned, Cardinality, Direction, Holes, OnConflict, Order, Output, Page, Predicate, Query, RowLock, Write,
+    Assigned, Cardinality, Direction, Holes, OnConflict, Order, Output, Page, Predicate, Query, Related, RowLock, Write,
 };
 use plan::value::{Comparison, Value};
 use serde_json::{Value as Json, json};
@@ -114,13 +114,15 @@ fn what_there_are_no_words_for_is_said() {
     let mut nested = query(Holes::default());
     let related = query(Holes { page: Some(Page { default: 1, max: 1 }), ..Holes::default() });
     assert!(lower_query(&database(), &related).is_err(), "a hole is not lowered quietly");
-    nested.outputs.push(Output::Related {
+    nested.outputs.push(Output::Related(Box::new(Related {
         field: FieldName::parse("friends").unwrap(),
         local: name("id"),
         foreign: name("id"),
         cardinality: Cardinality::Many,
-        query: Box::new(related),
-    });
+        through: None,
+        scopes: Vec::new(),
+        query: related,
+    })));
     assert!(lower_query(&database(), &nested).is_err());
     let elsewhere = Query { from: TableName::parse("inside").unwrap(), ..query(Holes::default()) };
     let why = lower_query(&database(), &elsewhere).unwrap_err().to_string();

@@ -23,11 +23,18 @@ export async function authorize(request, keys, limit, scope) {
   }
   // The same caller before and after a rotation: a new key brings no second quota.
   const caller = { identity: `key:${key.caller}`, id: key.id, name: key.name };
+  request.scopes = key.scopes;
   if (scope && !isWithin(scope, key.scopes)) {
     limit?.take(request, caller);
     throw new Problem('insufficient_scope', { scope });
   }
   return caller;
+}
+
+/** What the key of the request must be good for besides; who calls without one is not asked. @param {string[]} scopes */
+export function requireScopes({ scopes: granted }, scopes) {
+  const missing = granted === undefined ? undefined : scopes.find((scope) => !isWithin(scope, granted));
+  if (missing) throw new Problem('insufficient_scope', { scope: missing });
 }
 
 /** A key without any scopes has them all. The right to write does not include that to read. */

@@ -3,13 +3,15 @@
 // be asked of it, the columns to sort by, the order where none is asked for (`-id`), the unique column that every order ends with
 // where that is not `id`, { default, maximum } rows a page, and where a text begins in a column (0: nowhere), with `#` for the
 // column and `?` for the text; where they may be asked for, the `fields` to pick of a row, how many rows an `offset` may pass over, and
-// `total`, how many there are. A column that the engine would sort in another order than others do says by what it is `sorted`,
+// `total`, how many there are. What may come with a row besides is told as in related.js. A column that the engine would sort in another order than others do says by what it is `sorted`,
 // with `?` for the column.
 
+import { requireScopes } from './authorization.js';
 import { readFilter } from './filter.js';
 import { parseJson } from './json.js';
 import { Problem } from './problem.js';
-import { picked, readFields } from './selection.js';
+import { includedIn, outputsOf, valuesOf, withRelated } from './related.js';
+import { joined, picked, readFields } from './selection.js';
 import { checkParameter, cursorValue, ERROR_LIMIT, isRepeated, isUnknownParameter } from './validation.js';
 
 /** The usual unique column that every order ends with. */
@@ -29,9 +31,10 @@ const isTwice = { code: 'inconsistent', detail: 'must not be given together with
 /**
  * What the request asks of a list, or a `validation_failed` with every wrong parameter, in the order they were sent.
  * @param {import('./request.js').Request} request
+ * @param {object} [related] what may come with a row
  */
-export function validateListing(request, listing) {
-  const asked = { listing, filters: [], sort: listing.order, limit: listing.page.default, after: null, offset: 0 };
+export function validateListing(request, listing, related) {
+  const asked = { listing, related, filters: [], sort: listing.order, limit: listing.page.default, after: null, offset: 0 };
   const errors = [];
   const seen = new Set();
   let cursor;
@@ -54,6 +57,8 @@ export function validateListing(request, listing) {
     const inOrder = errors.sort((left, right) => left.place - right.place).map(({ place, ...error }) => error);
     throw new Problem('validation_failed', { errors: inOrder.slice(0, ERROR_LIMIT) });
   }
+  asked.fields = joined(asked.fields, asked.included, listing.fields);
+  requireScopes(request, includedIn(asked.fields, related).flatMap((name) => related[name].scopes ?? []));
   return asked;
 }
 
@@ -67,16 +72,19 @@ export function validateListing(request, listing) {
  */
 export async function readPage(database, asked, select, conditionValues) {
   const lists = database.lists ?? compose;
-  const read = (what, columns) => {
+  const { related } = asked;
+  const included = includedIn(asked.fields, related);
+  const read = (what, columns, before = []) => {
     const { sql, values } = lists(select, conditionValues ? 'AND' : 'WHERE', what, conditionValues?.length ?? 0);
-    return database.many(sql, [...(conditionValues ?? []), ...values], columns);
+    return database.many(sql, [...before, ...(conditionValues ?? []), ...values], columns);
   };
-  const rows = await read(asked, asked.listing.columns);
+  const rows = await read(asked, asked.listing.columns, valuesOf(included, related));
   const page = rows.slice(0, asked.limit);
   const next = rows.length > asked.limit ? writeCursor(asked, page.at(-1)) : null;
   // A document database counts nothing where there is nothing.
   const total = asked.counts ? ((await read({ ...asked, isCount: true }, {}))[0]?.total ?? 0) : undefined;
-  return { items: page.map((row) => picked(row, asked.fields)), next, fields: asked.fields, total };
+  const items = page.map((row) => picked(withRelated(row, included, related), asked.fields));
+  return { items, next, fields: asked.fields, total };
 }
 
 /** Notes what one parameter asks; gives what is wrong with it, if anything is. */
@@ -93,6 +101,12 @@ function takeParameter(asked, parameter, text) {
     const { fields, ...wrong } = readFields(text, asked.listing.fields);
     if (!fields) return wrong;
     asked.fields = fields;
+    return undefined;
+  }
+  if (parameter === 'include' && asked.related) {
+    const { fields, ...wrong } = readFields(text, Object.keys(asked.related));
+    if (!fields) return wrong;
+    asked.included = fields;
     return undefined;
   }
   if (parameter === 'filter' && Object.values(asked.listing.columns).some(({ comparisons }) => comparisons)) {
@@ -161,7 +175,8 @@ function compose(whole, firstWord, asked) {
   const { listing, filters, sort, after, limit, offset, isCount } = asked;
   const { columns } = listing;
   const order = orderOf(sort, listing);
-  const select = asked.fields ? whole.replace(outputs, `SELECT ${columnsOf(asked).map((name) => `"${name}"`).join(', ')} FROM `) : whole;
+  const given = () => [...columnsOf(asked).map((name) => `"${name}"`), ...outputsOf(includedIn(asked.fields, asked.related), asked.related)];
+  const select = asked.fields ? whole.replace(outputs, () => `SELECT ${given().join(', ')} FROM `) : whole;
   const values = [];
   const conditions = filters.map((filter) => condition(filter, listing, values));
   if (after && !isCount) {

@@ -20,7 +20,7 @@ export function respondPage(request, { items, next, total }) {
  */
 export function respondCsv(request, { items, next, fields }, { columns }) {
   const names = fields ?? Object.keys(columns);
-  const rows = items.map((item) => names.map((name) => cell(item[name], columns[name].kind)));
+  const rows = items.map((item) => names.map((name) => cell(item[name], columns[name]?.kind)));
   const text = [names, ...rows].map((cells) => `${cells.join(',')}\r\n`).join('');
   return respondRows(request, 'text/csv; charset=utf-8; header=present', text, next);
 }

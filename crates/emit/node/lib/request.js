@@ -29,6 +29,8 @@ export class Request {
     /** The pattern of the matched route; `undefined` until one matched. */
     this.route = undefined;
     this.parameters = {};
+    /** What the API key that it came with is good for, `null` for everything; `undefined` where it came with none. */
+    this.scopes = undefined;
     /** Whose pages may read the answer: `undefined` where only those of its own origin. */
     this.origins = undefined;
     /** Whether they may have a browser add its cookies. */

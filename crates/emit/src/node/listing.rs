@@ -28,7 +28,10 @@ pub fn description(plan: &Plan, procedure: &ProcedureName, listing: Listing<'_>)
     let sorts = listing.holes.sorts.iter().map(|column| reader.sort(column)).collect::<Result<_, _>>()?;
     let fields = match listing.holes.selection {
         Choice::Fixed => None,
-        Choice::Open => Some(("fields".to_owned(), fields(listing.query.outputs.iter().map(Output::field)))),
+        Choice::Open => {
+            let columns = listing.query.of_columns();
+            Some(("fields".to_owned(), fields(columns.outputs.iter().map(Output::field))))
+        }
     };
     let offset = listing.holes.offset.map(|most| ("offset".to_owned(), Expression::text(grouped(u64::from(most)))));
     let total = match listing.holes.total {
@@ -70,7 +73,8 @@ impl Reader<'_> {
             match output {
                 Output::Column { column, field } if column.as_str() == field.as_str() => names.push(column),
                 Output::Column { .. } => return self.cannot("rename the columns of a list".to_owned()),
-                Output::Related { .. } => return self.cannot("list nested rows".to_owned()),
+                // The procedure says what may come with a row.
+                Output::Related(_) => {}
             }
         }
         for (column, _) in &self.listing.holes.filters {

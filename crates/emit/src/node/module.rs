@@ -58,6 +58,8 @@ pub enum Import {
     Anonymous,
     Respond,
     Picked,
+    ReadRecord,
+    TagOf,
     ValidateSelection,
     DigestOf,
     Inconsistent,
@@ -72,7 +74,7 @@ pub enum Import {
 }
 
 impl Import {
-    const ALL: [Self; 42] = [
+    const ALL: [Self; 44] = [
         Self::AuthorizeUser,
         Self::RandomToken,
         Self::RespondKeys,
@@ -104,6 +106,8 @@ impl Import {
         Self::Anonymous,
         Self::Respond,
         Self::Picked,
+        Self::ReadRecord,
+        Self::TagOf,
         Self::ValidateSelection,
         Self::DigestOf,
         Self::Inconsistent,
@@ -150,6 +154,8 @@ impl Import {
             Self::Anonymous => "anonymous",
             Self::Respond => "respond",
             Self::Picked => "picked",
+            Self::ReadRecord => "readRecord",
+            Self::TagOf => "tagOf",
             Self::ValidateSelection => "validateSelection",
             Self::Validate => "validate",
             Self::ValidateChanges => "validateChanges",
@@ -185,7 +191,7 @@ impl Import {
             Self::Problem => "problem",
             Self::Anonymous => "request",
             Self::Respond => "response",
-            Self::Picked | Self::ValidateSelection => "selection",
+            Self::Picked | Self::ReadRecord | Self::TagOf | Self::ValidateSelection => "selection",
             Self::Inconsistent
             | Self::UnknownReference
             | Self::Validate

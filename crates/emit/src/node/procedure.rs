@@ -9,7 +9,9 @@ use super::names::{Names, camel_case};
 use super::script::{Expression, Script, quoted, template_literal};
 use super::value::grouped;
 use crate::error::EmitError;
-use crate::outline::{Body, Held, Listing, Slots, bound_slots, flattened, parameters_in, slots_of_value, used_slots};
+use crate::outline::{
+    Body, Held, Listing, Slots, bound_slots, filled_query, flattened, parameters_in, slots_of_value, used_slots,
+};
 use manifest::Entries;
 use manifest::point::Given;
 use manifest::reference::Reference;
@@ -18,7 +20,7 @@ use plan::procedure::{
     Each, Generated, Input, Item, LimitKey, Location, Outcome, Patchable, Procedure, RECORDS, Response, ResponseField,
     Roles, RowsFormat, Scheme, Step, Writes, always_exits,
 };
-use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, Query, Write};
+use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, Query, Related, Write};
 use plan::shape::Shape;
 use plan::value::Value;
 use plan::{Problem, Scope, accounts, print};
@@ -71,6 +73,7 @@ pub fn write_procedure<'a>(module: &mut Module<'a>, subject: Subject<'_, 'a>) ->
         index: None,
         goes_through: false,
         waits: false,
+        related: None,
     };
     let mut script = Script::at(DEPTH);
     writer.block(&mut script, &procedure.body, &BTreeSet::new(), Surroundings::Plain)?;
@@ -116,6 +119,8 @@ pub struct Writer<'m, 'a> {
     /// Whether it goes through a list.
     goes_through: bool,
     waits: bool,
+    /// The variable that says what may come with the rows that are read.
+    related: Option<String>,
 }
 
 impl<'a> Writer<'_, 'a> {
@@ -270,7 +275,8 @@ impl<'a> Writer<'_, 'a> {
                 self.bind(script, slot, &Expression::call(callee, [row]));
             }
             Step::Validate(Input::Listing(holes)) => {
-                let call = self.listing_validation(holes)?;
+                let related = self.related_rows(script, slot)?;
+                let call = self.listing_validation(holes, related)?;
                 self.bind(script, slot, &call);
             }
             Step::Validate(Input::Selection(_)) => {
@@ -281,7 +287,9 @@ impl<'a> Writer<'_, 'a> {
                 });
                 let Some(body) = body else { return self.cannot(print::step_name(step)) };
                 let names = fields(body.iter().map(|field| &field.name));
-                let call = Expression::call("validateSelection", [Expression::text("request"), names]);
+                let related = self.related_rows(script, slot)?;
+                let arguments = [Expression::text("request"), names].into_iter().chain(related);
+                let call = Expression::call("validateSelection", arguments);
                 self.bind(script, slot, &call);
             }
             Step::Validate(Input::Parameters(shape)) => {
@@ -355,6 +363,10 @@ impl<'a> Writer<'_, 'a> {
                     let asked = self.question(condition)?;
                     self.bind(script, slot, &asked);
                 }
+            }
+            Step::Read { query, cardinality: Cardinality::One, filled_by: Some(asked) } if self.related.is_some() => {
+                let read = self.read_record(query, asked, surroundings)?;
+                self.bind(script, slot, &read);
             }
             Step::Read { query, cardinality, filled_by } if filled_by.is_none() || *cardinality == Cardinality::One => {
                 let lowered = dialect::lower_query(&self.module.plan.database, query)?;
@@ -610,10 +622,73 @@ impl<'a> Writer<'_, 'a> {
         constant.map(|constant| constant.name.clone()).expect("every shape of the plan was collected")
     }
 
-    fn listing_validation(&mut self, holes: &Holes) -> Result<Expression, EmitError> {
+    /// `const related = ...`: what may come with the rows of the read that the slot fills; the name, where anything may.
+    fn related_rows(&mut self, script: &mut Script, slot: Option<&SlotName>) -> Result<Option<Expression>, EmitError> {
+        let items = flattened(&self.procedure.body);
+        let Some(query) = slot.and_then(|slot| filled_query(&items, slot)) else { return Ok(None) };
+        let mut rows = Vec::new();
+        for related in query.related() {
+            let lowered = dialect::lower_related(&self.module.plan.database, &query.from, related)?;
+            let constant = self.module.statement("related", &related.query.from, None, lowered.text);
+            let mut keys = Vec::new();
+            self.keys_in(&related.query.from, &related.query.filter, &mut keys);
+            related.through.iter().for_each(|through| self.keys_in(&through.table, &through.filter, &mut keys));
+            let mut parts = vec![("select".to_owned(), Expression::text(constant))];
+            if !lowered.binds.is_empty() {
+                parts.push(("values".to_owned(), self.values_by(&lowered.binds, &keys)?));
+            }
+            if related.cardinality == Cardinality::Many {
+                parts.push(("isList".to_owned(), Expression::text("true")));
+            }
+            let columns = related.query.outputs.iter().filter_map(|output| match output {
+                Output::Column { column, field } => {
+                    let column = self.module.plan.database.column(&related.query.from, column)?;
+                    let mut rules = type_rules(&column.field_type);
+                    rules.retain(|(name, _)| name == "kind" || name == "scale");
+                    Some((field.to_string(), Expression::Object(rules)))
+                }
+                Output::Related(_) => None,
+            });
+            parts.push(("columns".to_owned(), Expression::Object(columns.collect())));
+            if !related.scopes.is_empty() {
+                let scopes = related.scopes.iter().map(|scope| Expression::text(quoted(&scope.to_string())));
+                parts.push(("scopes".to_owned(), Expression::Array(scopes.collect())));
+            }
+            rows.push((related.field.to_string(), Expression::Object(parts)));
+        }
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let name = self.names.take("related");
+        script.statement(&format!("const {name} = "), &Expression::Object(rows));
+        self.related = Some(name.clone());
+        Ok(Some(Expression::text(name)))
+    }
+
+    /// The record with what was asked for besides.
+    fn read_record(
+        &mut self,
+        query: &Query,
+        asked: &SlotName,
+        surroundings: Surroundings,
+    ) -> Result<Expression, EmitError> {
+        let related = self.related.clone().unwrap_or_default();
+        let columns = query.of_columns();
+        let lowered = dialect::lower_listing_base(&self.module.plan.database, &columns)?;
+        let constant = self.module.statement("find", &query.from, self.only_column(&columns), lowered.text);
+        self.module.imports.insert(Import::ReadRecord);
+        let values = Asked { binds: &lowered.binds, table: &query.from, filter: &query.filter };
+        let names = [self.connection(surroundings), self.local(asked), related, constant].map(Expression::text);
+        let kinds = Expression::Object(self.kinds(&columns));
+        let arguments = names.into_iter().chain([self.column_values(values)?, kinds]).collect();
+        Ok(self.awaited("readRecord", arguments))
+    }
+
+    fn listing_validation(&mut self, holes: &Holes, related: Option<Expression>) -> Result<Expression, EmitError> {
         let constant = self.listing_constant(self.listing.filter(|listing| listing.holes == holes))?;
         self.module.imports.insert(Import::ValidateListing);
-        Ok(Expression::call("validateListing", [Expression::text("request"), Expression::text(constant)]))
+        let arguments = [Expression::text("request"), Expression::text(constant)].into_iter().chain(related);
+        Ok(Expression::call("validateListing", arguments))
     }
 
     /// Lists of which the same may be asked share a constant, whatever table they read.
@@ -631,7 +706,7 @@ impl<'a> Writer<'_, 'a> {
 
     /// A page of the list that the slot asks for; the rest of the statement is composed when it is known.
     fn page(&mut self, query: &Query, asked: &SlotName, surroundings: Surroundings) -> Result<Expression, EmitError> {
-        let base = dialect::lower_listing_base(&self.module.plan.database, query)?;
+        let base = dialect::lower_listing_base(&self.module.plan.database, &query.of_columns())?;
         let constant = self.module.statement("list", &query.from, None, base.text);
         self.module.imports.insert(Import::ReadPage);
         let mut arguments = vec![
@@ -656,7 +731,7 @@ impl<'a> Writer<'_, 'a> {
             Output::Column { column, field } => {
                 Some((field, &self.module.plan.database.column(&query.from, column)?.field_type))
             }
-            Output::Related { .. } => None,
+            Output::Related(_) => None,
         });
         let kept_otherwise = outputs.filter(|(_, field_type)| match field_type {
             FieldType::Boolean | FieldType::Decimal { .. } | FieldType::Json => true,
@@ -880,8 +955,12 @@ impl<'a> Writer<'_, 'a> {
     fn column_values(&mut self, asked: Asked<'_>) -> Result<Expression, EmitError> {
         let mut keys = Vec::new();
         self.keys_in(asked.table, asked.filter, &mut keys);
+        self.values_by(asked.binds, &keys)
+    }
+
+    fn values_by(&mut self, binds: &[Value], keys: &[(&Value, FieldType)]) -> Result<Expression, EmitError> {
         let mut values = Vec::new();
-        for value in asked.binds {
+        for value in binds {
             let column_value = self.column_value(value)?;
             values.push(match keys.iter().find(|(known, _)| *known == value) {
                 Some((_, FieldType::Uuid)) if self.module.application.ids == Ids::Uuids => {
@@ -1060,9 +1139,18 @@ impl<'a> Writer<'_, 'a> {
             }
             Response::Record { asked, body, tag } => {
                 self.module.imports.insert(Import::Picked);
-                let whole = self.fields_of(body)?;
+                let whole = self.record_fields(body, asked)?;
                 let part = Expression::call("picked", [whole, Expression::text(self.local(asked))]);
-                let answer = self.answer_with(200, Some(part), Some(tag), None)?;
+                let answer = match self.related.clone() {
+                    None => self.answer_with(200, Some(part), Some(tag), None)?,
+                    Some(related) => {
+                        self.module.imports.extend([Import::Respond, Import::TagOf]);
+                        let asked = [self.local(asked), related].map(Expression::text);
+                        let tag = std::iter::once(self.value(tag)?).chain(asked);
+                        let headers = Expression::call("tagOf", tag);
+                        Expression::call("respond", [Expression::text("200"), part, headers])
+                    }
+                };
                 self.return_answer(script, answer, writes, surroundings);
             }
             Response::Rows { slot, format } => {
@@ -1183,6 +1271,21 @@ impl<'a> Writer<'_, 'a> {
         self.answer_with(status, body, tag, location)
     }
 
+    /// The record, with what may come with it.
+    fn record_fields(&mut self, body: &[ResponseField], asked: &SlotName) -> Result<Expression, EmitError> {
+        let read = flattened(&self.procedure.body).into_iter().find_map(|item| match item {
+            Item::Let(row, Step::Read { query, filled_by: Some(slot), .. }) if slot == asked => Some((row, query)),
+            _ => None,
+        });
+        let mut fields = body.iter().map(|field| (&field.name, field.value.clone())).collect::<Vec<_>>();
+        if let Some((row, query)) = read {
+            let value = |related: &Related| Value::Field(row.clone(), related.field.clone());
+            fields.extend(query.related().map(|related| (&related.field, value(related))));
+        }
+        let fields = fields.into_iter().map(|(name, value)| Ok((name.to_string(), self.value(&value)?)));
+        Ok(Expression::Object(fields.collect::<Result<_, EmitError>>()?))
+    }
+
     fn fields_of(&mut self, body: &[ResponseField]) -> Result<Expression, EmitError> {
         let fields = body.iter().map(|field| Ok((field.name.to_string(), self.value(&field.value)?)));
         Ok(Expression::Object(fields.collect::<Result<_, EmitError>>()?))
@@ -1262,7 +1365,7 @@ impl<'a> Writer<'_, 'a> {
         let mut columns = query.outputs.iter().filter_map(|output| match output {
             Output::Column { column, .. } if is_key(column) => None,
             Output::Column { column, .. } => Some(column),
-            Output::Related { .. } => None,
+            Output::Related(_) => None,
         });
         columns.next().filter(|_| columns.next().is_none())
     }

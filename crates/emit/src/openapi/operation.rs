@@ -4,7 +4,7 @@ use super::parameters::parameters;
 use super::problems::{answer_headers, problem_example, problem_response};
 use super::{JSON, NOT_MODIFIED};
 use crate::node::names::{camel_case, pascal_case};
-use crate::outline::{Body, Content, Outline, Repeatable, Success, Tagged};
+use crate::outline::{Body, Content, Outline, RelatedRows, Repeatable, Success, Tagged};
 use crate::render::capitalised;
 use plan::api::DocumentationFormat;
 use plan::procedure::{JSON_PATCH, MAX_OPERATIONS, MERGE_PATCH, RowsFormat, Scheme};
@@ -232,13 +232,31 @@ impl Writer {
         if outline.fields.is_empty() {
             return record;
         }
+        let related = outline.related.iter().map(|related| (related.name.to_string(), self.related_schema(related)));
+        let related: Map<String, Value> = related.collect();
         if let Some(part) = part.as_object_mut() {
             part.remove("required");
             part.insert("minProperties".to_owned(), 1.into());
             part.insert("description".to_owned(), "The fields that `fields` names.".into());
         }
         let part = self.component(&format!("{name}Part"), part);
-        json!({"anyOf": [record, part]})
+        let fields = json!({"anyOf": [record, part]});
+        if related.is_empty() {
+            return fields;
+        }
+        let description = "The rows of others that `include` names.";
+        json!({"allOf": [fields, {"type": "object", "description": description, "properties": related}]})
+    }
+
+    fn related_schema(&self, related: &RelatedRows<'_>) -> Value {
+        let mut row = self.row_schema(&related.fields);
+        match related.most {
+            Some(most) => json!({"type": "array", "maxItems": most, "items": row}),
+            None => {
+                self.nullable(&mut row);
+                row
+            }
+        }
     }
 
     /// What a caller is answered who has it already.

@@ -9,7 +9,7 @@ use plan::shape::Presence;
 use plan::value::{Comparison, Preference};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use vocab::{ColumnName, FieldType};
+use vocab::{ColumnName, FieldName, FieldType};
 
 /// One parameter of an operation, for the document and for people.
 pub struct Parameter {
@@ -67,18 +67,13 @@ pub fn operation_parameters(plan: &Plan, outline: &Outline<'_>) -> Vec<Parameter
         found.extend(list_parameters(plan, listing));
     }
     if !outline.fields.is_empty() {
-        let names: Vec<&str> = outline.fields.iter().map(|field| field.as_str()).collect();
-        let words: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-        let one = format!("({})", names.join("|"));
-        found.push(Parameter {
-            name: "fields".to_owned(),
-            place: "query",
-            is_required: false,
-            schema: json!({"type": "string", "pattern": format!("^{one}(,{one})*$")}),
-            word: words.join(", "),
-            description: "The fields that are wanted, with commas between, in this order. Without it: all of them."
-                .to_owned(),
-        });
+        let description = "The fields that are wanted, with commas between, in this order. Without it: all of them.";
+        found.push(names_parameter("fields", &outline.fields, description));
+    }
+    if !outline.related.is_empty() {
+        let names: Vec<&FieldName> = outline.related.iter().map(|related| related.name).collect();
+        let description = "The rows of others that are wanted beside the fields, with commas between: each as its own endpoint shows it.";
+        found.push(names_parameter("include", &names, description));
     }
     let header = |name: &str, description: &str| Parameter {
         name: name.to_owned(),
@@ -122,6 +117,21 @@ pub fn operation_parameters(plan: &Plan, outline: &Outline<'_>) -> Vec<Parameter
         Repeatable::No => {}
     }
     found
+}
+
+/// One that takes some of these names.
+fn names_parameter(parameter: &str, names: &[&FieldName], description: &str) -> Parameter {
+    let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+    let words: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    let one = format!("({})", names.join("|"));
+    Parameter {
+        name: parameter.to_owned(),
+        place: "query",
+        is_required: false,
+        schema: json!({"type": "string", "pattern": format!("^{one}(,{one})*$")}),
+        word: words.join(", "),
+        description: description.to_owned(),
+    }
 }
 
 fn list_parameters(plan: &Plan, listing: Listing<'_>) -> Vec<Parameter> {

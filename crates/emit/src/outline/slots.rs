@@ -233,8 +233,8 @@ fn row(plan: &Plan, query: &Query) -> Vec<HeldField> {
                     field_type: known.map(|known| known.field_type.clone()),
                 }
             }
-            Output::Related { field, .. } => {
-                HeldField { name: field.clone(), nullability: Nullability::NotNull, field_type: None }
+            Output::Related(related) => {
+                HeldField { name: related.field.clone(), nullability: Nullability::Nullable, field_type: None }
             }
         })
         .collect()

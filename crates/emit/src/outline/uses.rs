@@ -105,7 +105,13 @@ fn slots_of_step(step: &Step) -> Vec<SlotName> {
 fn values_of_step<'a>(step: &'a Step, values: &mut Vec<&'a Value>) {
     match step {
         Step::Check(condition) => values_of_condition(condition, values),
-        Step::Read { query, .. } => values_of_predicates(&query.filter, values),
+        Step::Read { query, .. } => {
+            values_of_predicates(&query.filter, values);
+            for related in query.related() {
+                values_of_predicates(&related.query.filter, values);
+                related.through.iter().for_each(|through| values_of_predicates(&through.filter, values));
+            }
+        }
         Step::Write(Write::Insert { values: row, .. }) => values.extend(row.iter().map(|(_, value)| value)),
         Step::Write(Write::Update { set, filter, .. }) => {
             values.extend(set.iter().filter_map(|(_, assigned)| match assigned {

@@ -202,6 +202,18 @@ impl Asker<'_> {
             Some(Response::Rows { format, .. }) => Some(*format),
             _ => None,
         };
+        if let Some(include) = self.include() {
+            let code = wrong("include", "format");
+            cases.push(self.invalid(
+                "refuses rows of others that it does not show",
+                with("include=no_such_rows"),
+                code,
+            ));
+            if let (Some(format), true) = (format, self.can_be_right()) {
+                let request = with(&format!("include={include}&limit=1"));
+                cases.push(self.page("lists with rows of others", request, format));
+            }
+        }
         if let (Some(sort), Some(format), true) = (holes.sorts.last(), format, self.can_be_right()) {
             let sorted = with(&format!("sort=-{sort}&limit=1"));
             cases.push(self.page("lists in another order", sorted, format));
@@ -221,14 +233,39 @@ impl Asker<'_> {
             request
         };
         let wrong = |name: &str, code: &str| vec![json!({"parameter": name, "code": code})];
-        vec![
+        let mut cases = vec![
             self.invalid("refuses a field it does not know", with("fields=no_such_field"), wrong("fields", "format")),
             self.invalid(
                 "refuses a parameter it does not know",
                 with("no_such_parameter=1"),
                 wrong("no_such_parameter", "unknown_parameter"),
             ),
-        ]
+        ];
+        if let Some(include) = self.include() {
+            let code = wrong("include", "format");
+            cases.push(self.invalid(
+                "refuses rows of others that it does not show",
+                with("include=no_such_rows"),
+                code,
+            ));
+            if self.can_be_right() {
+                let shown = include.split(',').map(|name| (name.to_owned(), Json::from(ANY))).collect();
+                let request = with(&format!("include={include}"));
+                cases.push(self.case("answers with rows of others", request, 200).with_body(&Json::Object(shown)));
+            }
+        }
+        cases
+    }
+
+    /// All rows of others that may be asked for, as the parameter names them.
+    fn include(&self) -> Option<String> {
+        let names: Vec<&str> = self.endpoint.procedure.body.iter().find_map(|item| match item {
+            Item::Let(_, Step::Read { query, filled_by: Some(_), .. }) => {
+                Some(query.related().map(|related| related.field.as_str()).collect())
+            }
+            _ => None,
+        })?;
+        (!names.is_empty()).then(|| names.join(","))
     }
 
     /// Each parameter must be there, once, and no other.

@@ -36,7 +36,8 @@ const PREPARED_STATEMENTS: usize = 256;
 /// What each connection is set to, whatever the server's own settings are: wrong values are refused, times are UTC, and nothing waits
 /// longer for somebody else's lock, because everybody else would wait behind it.
 const SETUP: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,\
-    NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', lock_wait_timeout = 5, innodb_lock_wait_timeout = 5";
+    NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', group_concat_max_len = 67108864, lock_wait_timeout = 5, \
+    innodb_lock_wait_timeout = 5";
 
 /// A database on a server.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -37,7 +37,7 @@ const RETRY_PAUSE = 50;
 // Whatever the server's own settings are: wrong values are refused, times are UTC, others see what was committed. Each server reads
 // its own word for the time limit: to the other it is a comment.
 const sessionSettings = ({ statementTimeout }, lockTimeout = lockSeconds(statementTimeout)) =>
-  `SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', lock_wait_timeout = ${lockTimeout}, innodb_lock_wait_timeout = ${lockTimeout}; SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET SESSION /*M! max_statement_time = ${statementTimeout / 1000}, idle_transaction_timeout = ${Math.ceil(statementTimeout / 1000)} */ /*!80000 max_execution_time = ${statementTimeout} */`;
+  `SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', group_concat_max_len = 67108864, lock_wait_timeout = ${lockTimeout}, innodb_lock_wait_timeout = ${lockTimeout}; SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET SESSION /*M! max_statement_time = ${statementTimeout / 1000}, idle_transaction_timeout = ${Math.ceil(statementTimeout / 1000)} */ /*!80000 max_execution_time = ${statementTimeout} */`;
 // A statement that runs alone keeps nobody waiting, and may wait itself.
 const migrationSettings = `SET SESSION /*M! max_statement_time = 0 */ /*!80000 max_execution_time = 0 */`;
 const lockMigrations = `SELECT GET_LOCK(?, ?) AS held`;
