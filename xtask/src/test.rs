@@ -28,10 +28,11 @@ const FURTHER_MANIFESTS: [&str; 7] = [
 ];
 /// What the tests need beside the application's own packages: a compiler, providers' own packages for their simulators, a provider at
 /// which somebody agrees and a client of such, a mail server with somebody who reads mails, and what runs collections of API clients.
-const TEST_PACKAGES: [(&str, &str); 8] = [
+const TEST_PACKAGES: [(&str, &str); 9] = [
     ("typescript", "5.9.3"),
     ("stripe", "23.1.0"),
     ("@hubspot/api-client", "13.5.0"),
+    ("@mailchimp/mailchimp_marketing", "3.0.80"),
     ("oidc-provider", "8.8.1"),
     ("oauth4webapi", "3.8.8"),
     ("smtp-server", "3.21.6"),

@@ -207,7 +207,8 @@ pub enum RouteAction {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Upserts {
-    /// Where the list stands in the request.
+    /// Where the list stands in the request; the request itself is the only item where it holds none.
+    #[serde(default)]
     pub each: Pointer,
     /// Which kind they are of.
     pub object: FieldName,
@@ -220,15 +221,23 @@ pub struct Upserts {
     /// What else changes of an object that was there.
     #[serde(default)]
     pub set: Entries<String, Template>,
-    /// Tests of an item; one that fails them is not taken.
-    #[serde(default)]
-    pub needs: Vec<BodyTest>,
-    /// What is said of such an item: `${made.refused}` is the list of them.
-    pub refused: Template,
-    /// The answer; `${made.list}` is the list of the objects.
+    /// The answer; `${made.list}` is the list of the objects, `${object}` the first of them.
     pub answer: Template,
-    /// The status and the answer where an item was not taken.
-    pub partly: Refusal,
+    /// How an item may be left out and the others be taken.
+    #[serde(default)]
+    pub partly: Option<Partly>,
+}
+
+/// Items of a list of which some are not taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Partly {
+    /// Tests of an item; one that fails them is not taken.
+    pub needs: Vec<BodyTest>,
+    /// What is said of such an item.
+    pub refused: Template,
+    /// The status and the answer then; `${made.refused}` is the list of what is said.
+    pub answer: Refusal,
 }
 
 /// How many objects a page of a list holds.

@@ -50,7 +50,9 @@ fn the_cases_of_the_page_come_to_what_they_say() {
 /// What the package sends, compared with the cases that say that it does, one after the other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_packages_of_the_providers_send_what_their_cases_say() {
-    for (provider, package) in [("stripe", "stripe"), ("hubspot", "@hubspot/api-client")] {
+    let packages =
+        [("stripe", "stripe"), ("hubspot", "@hubspot/api-client"), ("mailchimp", "@mailchimp/mailchimp_marketing")];
+    for (provider, package) in packages {
         let modules = std::env::var_os("NODE_MODULES").map(PathBuf::from);
         match modules.filter(|folder| folder.join(package).is_dir()) {
             Some(modules) => sends_what_its_cases_say(&modules, provider, package).await,
@@ -82,7 +84,6 @@ async fn sends_what_its_cases_say(modules: &Path, provider: &str, package: &str)
     assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
 
     let cases = folder(provider).cases().unwrap();
-    let live = crate::testbed::manifest(provider).provider.hosts.first().unwrap().1.live.to_string();
     let of_package = format!("npm:{package}");
     let is_of_package = |case: &&manifest::cases::Case| case.origin.source == of_package;
     let said: Vec<_> = cases.cases.iter().filter(is_of_package).map(|case| case.sends.clone().unwrap()).collect();
@@ -90,8 +91,8 @@ async fn sends_what_its_cases_say(modules: &Path, provider: &str, package: &str)
     assert_eq!(seen.len(), said.len());
     for (request, case) in seen.iter().zip(said) {
         let (head, body) = request.split_once("\r\n\r\n").unwrap();
-        let path = case.url.strip_prefix(&live).unwrap();
-        let first = format!("{} {path} HTTP/1.1", case.method.as_str());
+        let path = case.url.splitn(4, '/').nth(3).unwrap();
+        let first = format!("{} /{path} HTTP/1.1", case.method.as_str());
         assert_eq!((head.lines().next().unwrap(), body), (first.as_str(), case.body.as_str()));
         let headers: Vec<(String, &str)> = head
             .lines()

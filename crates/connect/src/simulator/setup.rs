@@ -6,6 +6,7 @@ use super::request::segments;
 use super::serving::Part;
 use crate::form;
 use manifest::authentication::Authentication;
+use manifest::kind::Kind;
 use manifest::operation::{Body, NextPage, Request as Asks};
 use manifest::reference::{DeliveryValue, Reference, WebhookValue};
 use manifest::simulator::{Route, RouteAction, Simulator, member as member_of};
@@ -72,8 +73,13 @@ impl Setup {
     pub fn new(manifest: Manifest, site: &str, chance: &mut Chance) -> Result<Self, NoSimulator> {
         let plays = super::can_be_simulated(&manifest)?.clone();
         let credentials = manifest.provider.credentials.iter();
-        let credentials =
-            credentials.map(|(name, known)| (name.to_string(), Secret::new(chance.credential(known)))).collect();
+        let credentials = credentials.map(|(name, known)| (name.to_string(), Secret::new(chance.credential(known))));
+        // What somebody would have to look up there is called as the setting is.
+        let settings =
+            manifest.provider.settings.iter().filter(|(_, setting)| setting.default.is_none() && !setting.optional);
+        let settings = settings.filter(|(_, setting)| setting.kind == Kind::Text && setting.choices.is_empty());
+        let settings = settings.map(|(name, _)| (name.to_string(), Secret::new(name.to_string())));
+        let credentials = credentials.chain(settings).collect();
         let routes = plays.routes.iter().map(|route| KnownRoute::new(&manifest, route)).collect();
         Ok(Self { manifest, plays, site: site.to_owned(), routes, credentials })
     }

@@ -19,17 +19,22 @@ pub(super) fn upsert(
     given: Given<'_>,
 ) -> Result<Done, No> {
     let kind = upserts.object.as_str();
-    let items: Vec<Value> = given
-        .says
-        .map(|says| fill::at(says, &upserts.each))
-        .map_or_else(Vec::new, |found| found.first().and_then(|list| list.as_array()).cloned().unwrap_or_default());
+    let items = match given.says.and_then(|says| fill::first(says, &upserts.each)) {
+        Some(Value::Array(items)) => items.clone(),
+        Some(only) => vec![only.clone()],
+        None => Vec::new(),
+    };
     let (mut parts, mut refused) = (Vec::new(), Vec::new());
     for item in &items {
         let given = Given { says: Some(item), ..given };
-        let wanted = fill::text(&upserts.is, &given)?;
-        let (None, Some(wanted)) = (first_failing(&upserts.needs, item, &given)?, wanted) else {
-            refused.push(fill::document(&upserts.refused, &given)?.unwrap_or_else(nothing));
+        if let Some(partly) = &upserts.partly
+            && first_failing(&partly.needs, item, &given)?.is_some()
+        {
+            refused.push(fill::document(&partly.refused, &given)?.unwrap_or_else(nothing));
             continue;
+        }
+        let Some(wanted) = fill::text(&upserts.is, &given)? else {
+            return Err(No::Invalid(upserts.at.to_string()));
         };
         let is_it = |value: &Value| fill::first(value, &upserts.at).is_some_and(|told| as_text(told) == wanted);
         let known = shelves.all(kind).find(|(_, value)| is_it(value));
@@ -44,7 +49,8 @@ pub(super) fn upsert(
                 Part { kind: kind.to_owned(), id, value }
             }
             None => {
-                let id = new_id(setup, chance, kind);
+                let is_id = upserts.at.to_string() == "/id";
+                let id = if is_id { wanted } else { new_id(setup, chance, kind) };
                 let made = make(setup, chance, kind, id, given)?;
                 shelves.put(kind, &made.id, made.value.clone());
                 made
@@ -53,10 +59,10 @@ pub(super) fn upsert(
         parts.push(part);
     }
     let list: Vec<Value> = parts.iter().map(|part| setup.shown(part, true)).collect();
-    let given = Given { list: Some(&list), refused: Some(&refused), ..given };
-    let answer = if refused.is_empty() { &upserts.answer } else { &upserts.partly.body };
+    let given = Given { list: Some(&list), object: list.first(), refused: Some(&refused), ..given };
+    let partly = upserts.partly.as_ref().filter(|_| !refused.is_empty());
+    let answer = partly.map_or(&upserts.answer, |partly| &partly.answer.body);
     let answer = fill::document(answer, &given)?.unwrap_or_else(nothing);
     let has_changed = !parts.is_empty();
-    let status = (!refused.is_empty()).then_some(upserts.partly.status);
-    Ok(Done { status, ..Done::of(answer, parts, has_changed) })
+    Ok(Done { status: partly.map(|partly| partly.answer.status), ..Done::of(answer, parts, has_changed) })
 }

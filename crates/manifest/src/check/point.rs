@@ -32,7 +32,8 @@ pub(super) fn check(manifest: &Manifest, findings: &mut Findings) {
 fn fields(manifest: &Manifest, at: &At, findings: &mut Findings) {
     for (name, field) in manifest.points.fields.iter() {
         let place = at.to(name);
-        if field.is.is_empty() {
+        // What must be there may be said elsewhere: as the id of whom it is about.
+        if field.is.is_empty() && !field.required {
             findings.add(&place.to("is"), Rule::Contradiction, "it is nothing there", "name a field of the provider");
         }
         if let Some(making) = &field.made_known_by {

@@ -106,10 +106,13 @@ fn upserts(at: &At, upserts: &Upserts, simulator: &Simulator, scope: &Scope<'_>,
     findings.must_be_known(&at.to("object"), "object", upserts.object.as_str(), &simulator.objects.names());
     scope.text(&at.to("is"), &upserts.is, findings);
     members(&at.to("set"), &upserts.set, scope, findings);
-    tests(&at.to("needs"), &upserts.needs, scope, findings);
-    scope.template(&at.to("refused"), &upserts.refused, findings);
     scope.template(&at.to("answer"), &upserts.answer, findings);
-    scope.template(&at.to("partly").to("body"), &upserts.partly.body, findings);
+    if let Some(partly) = &upserts.partly {
+        let at = at.to("partly");
+        tests(&at.to("needs"), &partly.needs, scope, findings);
+        scope.template(&at.to("refused"), &partly.refused, findings);
+        scope.template(&at.to("answer").to("body"), &partly.answer.body, findings);
+    }
 }
 
 /// What it keeps, and what it has sent.

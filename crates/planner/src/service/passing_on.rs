@@ -111,7 +111,8 @@ fn decision(name: &FieldName, field: &PassedOn, integration: &ServiceIntegration
         (false, None) => "the task names no fields, so all that are known there are passed on".to_owned(),
     };
     let subject = format!("field `{name}`");
-    Decision { phase: Phase::ImplementIntegrationLogic, subject, decision: is.join(", "), reason }
+    let is = if is.is_empty() { "says whom it is about".to_owned() } else { is.join(", ") };
+    Decision { phase: Phase::ImplementIntegrationLogic, subject, decision: is, reason }
 }
 
 /// How often the service is told; at once is all that is built.

@@ -169,7 +169,7 @@ fn what_is_not_built_yet_is_refused_plainly() {
     let file = repository("tests/cases/refused/a-provider-is-not-described/task.yaml");
     let workspace = Workspace::new();
     let checked = end(workspace.command(&["check"]).arg(&file)).must_end_with(2);
-    assert!(checked.stdout.contains("IP201: nobody has described the provider `mailchimp` yet"), "{}", checked.stdout);
+    assert!(checked.stdout.contains("IP201: nobody has described the provider `intercom` yet"), "{}", checked.stdout);
     let response = workspace.run(&file).must_end_with(2).response();
     assert_eq!(response["error"]["kind"], json!("task.invalid"));
     assert_eq!(response["error"]["diagnostics"].as_array().unwrap().len(), 1);

@@ -45,6 +45,11 @@ fn hubspots_own_package_takes_it_for_hubspot() {
     convinces("hubspot", "@hubspot/api-client", "access_token");
 }
 
+#[test]
+fn mailchimps_own_package_takes_it_for_mailchimp() {
+    convinces("mailchimp", "@mailchimp/mailchimp_marketing", "api_key");
+}
+
 /// A provider whose tokens come of somebody's agreement.
 const AGREED: [(&str, &str); 4] = [
     (

@@ -1,5 +1,5 @@
-//! People who fill in a form, ask for a newsletter or make an account become contacts of a CRM that is played: each by either server, with
-//! the fields that the task names.
+//! People who fill in a form, ask for a newsletter or make an account become contacts of a CRM that is played, and readers of a newsletter
+//! members of an audience: each by either server, with the fields that the task names.
 
 use crate::harness::client::{ask, get, post};
 use crate::harness::played::Played;
@@ -98,7 +98,7 @@ fn becomes(server: &Server, played: &Played, email: &str, expected: Value) {
 fn people_of_forms_newsletters_and_accounts_become_contacts() {
     let (mut workspace, played) = samples();
     let key = workspace.create_key();
-    for kind in [Kind::Native, Kind::Node].into_iter().filter(|kind| kind.is_here()) {
+    for kind in Kind::all_here() {
         let word = format!("{kind:?}").to_lowercase();
         let tells = |server: &Server, path: &str, body: Value, status: u16| {
             let answer = ask(server.address, &post(path, Some(&key), &body.to_string()), "").unwrap();
@@ -134,5 +134,77 @@ fn people_of_forms_newsletters_and_accounts_become_contacts() {
     for attempt in workspace.query("SELECT record FROM outbox_attempts") {
         let token = played.told("access_token");
         assert!(!attempt[0].contains("example.com") && !attempt[0].contains(token), "{}", attempt[0]);
+    }
+}
+
+const READERS: &str = "task_id: readers
+task_type: setup_api
+specifications:
+  api_requirements:
+    type: rest
+    endpoints:
+      - { path: /api/newsletter, method: POST, authentication: none }
+      - { path: /api/newsletter/unsubscribe, method: POST, authentication: none }
+";
+const AUDIENCE: &str = "task_id: audience
+task_type: integrate_service
+specifications:
+  service_integration:
+    service_type: email
+    provider: mailchimp
+    integration_points: [newsletter_signup, newsletter_unsubscribed]
+    fields_to_sync: [name]
+    credentials: { audience: a1b2c3 }
+";
+
+/// Whoever asks for the newsletter is a member of the audience until the newsletter is left; the answer that was lost is asked for again.
+#[test]
+fn readers_of_a_newsletter_are_members_of_an_audience_until_they_leave() {
+    let mut workspace = Workspace::new();
+    let played = Played::start(&workspace, "mailchimp", &[]);
+    let settings = format!("[simulated]\nmailchimp = \"{}\"\n", played.told("address"));
+    fs::write(workspace.path().join("producer.toml"), settings).unwrap();
+    let mut set = workspace.command(&["secrets", "set", "MAILCHIMP_API_KEY"]);
+    end_with_input(&mut set, played.told("api_key")).must_end_with(0);
+    workspace.run_text(READERS).must_end_with(0);
+    workspace.run_text(AUDIENCE).must_end_with(0);
+    workspace.application = workspace.path().join("output/integration/task_readers");
+    for kind in Kind::all_here() {
+        let mut command = Server::command(kind, &workspace);
+        command
+            .env("MAILCHIMP_API_KEY", played.told("api_key"))
+            .env("MAILCHIMP_AUDIENCE", "a1b2c3")
+            .env("MAILCHIMP_API_BASE", played.told("address"));
+        let server = Server::of(&mut command);
+        let email = format!("ada.{kind:?}@example.com").to_lowercase();
+        let tells = |path: &str, body: Value| {
+            assert_eq!(ask(server.address, &post(path, None, &body.to_string()), "").unwrap().status, 202);
+        };
+        let is = |status: &str| {
+            let begun = Instant::now();
+            let expected = json!([status, "a1b2c3", { "FNAME": "Ada", "LNAME": "King" }]);
+            loop {
+                let told = at(&played, &get("/_simulator/objects/member"));
+                let all = told["objects"].as_array().unwrap();
+                let found: Vec<&Value> =
+                    all.iter().filter(|member| member["email_address"] == email.as_str()).collect();
+                let [found] = found[..] else {
+                    std::thread::sleep(Duration::from_millis(50));
+                    assert!(found.is_empty() && begun.elapsed() < Duration::from_secs(30), "{told}\n{}", server.log());
+                    continue;
+                };
+                let now = json!([found["status"], found["list_id"], found["merge_fields"]]);
+                if now == expected {
+                    return;
+                }
+                assert!(begun.elapsed() < Duration::from_secs(30), "{now}\n{}", server.log());
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        };
+        at(&played, &post("/_simulator/faults", None, r#"{"faults":["reply_lost:1"]}"#));
+        tells("/api/newsletter", json!({ "email": email, "name": "Ada King" }));
+        is("subscribed");
+        tells("/api/newsletter/unsubscribe", json!({ "email": email }));
+        is("unsubscribed");
     }
 }
