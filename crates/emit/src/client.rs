@@ -8,7 +8,7 @@ use crate::node::names::{Names, camel_case, pascal_case};
 use crate::node::script::quoted;
 use crate::openapi::comparison_text;
 use crate::outline::{
-    Body, Content, Guard, Listing, Outline, Repeatable, RowField, Success, Tagged, of_callers, outlines,
+    Body, Content, Guard, Listing, Outline, RelatedRows, Repeatable, RowField, Success, Tagged, of_callers, outlines,
 };
 use crate::render::{Comment, capitalised, generated, render};
 use minijinja::{Value, context};
@@ -21,7 +21,7 @@ use plan::{Plan, Problem};
 use vocab::FieldType;
 
 /// What the templates declare, and what types are made of.
-const OWN_TYPES: [&str; 21] = [
+const OWN_TYPES: [&str; 23] = [
     "AbortSignal",
     "Answer",
     "ApiError",
@@ -33,6 +33,8 @@ const OWN_TYPES: [&str; 21] = [
     "Field",
     "FieldError",
     "Headers",
+    "Included",
+    "Including",
     "NotModified",
     "PageOf",
     "PatchOperation",
@@ -84,6 +86,7 @@ fn view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
         lists => outlines.iter().any(|outline| outline.listing.is_some()),
         queries => outlines.iter().any(|outline| outline.listing.is_some() || outline.query.is_some() || picks_of_one(outline)),
         picks => outlines.iter().any(|outline| picks(outline)),
+        includes => outlines.iter().any(|outline| picks(outline) && !outline.related.is_empty()),
         patched => outlines.iter().any(|outline| outline.patchable.is_some()),
         spared => outlines.iter().any(Outline::is_spared),
         repeatable => outlines.iter().any(|outline| outline.repeatable == Repeatable::WithKey),
@@ -164,6 +167,7 @@ fn method_view(plan: &Plan, outline: &Outline<'_>, names: &mut Names, types: &mu
         let (_, rest) = of.split_once("Pick<")?;
         rest.split_once(',').map(|(record, _)| record.to_owned())
     });
+    let related = picked.as_ref().and_then(|_| types.related(outline));
     let (path, parameters) = parameters(outline, types);
     let list = outline.listing.map(|listing| {
         let rows = answers.iter().find_map(|(_, of)| of.strip_prefix("PageOf<")?.strip_suffix('>'));
@@ -189,6 +193,7 @@ fn method_view(plan: &Plan, outline: &Outline<'_>, names: &mut Names, types: &mu
         several => several(outline, &answers, types),
         spared => outline.is_spared(),
         picked,
+        related,
         list,
         problems,
     }
@@ -249,7 +254,8 @@ fn sent(outline: &Outline<'_>) -> String {
         local => format!("body: {local}"),
     });
     let query = match picks_of_one(outline) {
-        true => Some("query: { fields: options?.fields }".to_owned()),
+        true if outline.related.is_empty() => Some("query: { fields: options?.fields }".to_owned()),
+        true => Some("query: { fields: options?.fields, include: options?.include }".to_owned()),
         false => (outline.listing.is_some() || outline.query.is_some()).then(|| "query".to_owned()),
     };
     let key = outline.scheme.and_then(credential).map(|by| format!("by: '{by}'"));
@@ -344,7 +350,10 @@ impl Types {
                     Tagged::No if answer.preference.is_none() => {
                         self.declare(&format!("{}Answer", pascal_case(method)), ANSWER, fields.collect())
                     }
-                    Tagged::Yes | Tagged::No => picked(outline, self.declare(&record, RECORD, fields.collect())),
+                    Tagged::Yes | Tagged::No => {
+                        let record = self.declare(&record, RECORD, fields.collect());
+                        self.picked(outline, record)
+                    }
                 }
             }
             Content::Records(body) => {
@@ -357,14 +366,36 @@ impl Types {
             // One text: its rows are for whoever reads it.
             Content::Page(_, RowsFormat::Csv | RowsFormat::Ndjson) => "string".to_owned(),
             Content::Page(fields, RowsFormat::Json) => {
-                let row = |field: &RowField<'_>| {
-                    let null = field.column.nullability == Nullability::Nullable;
-                    property(field.name.as_str(), &Typed::of(&field.column.field_type, null), false, field.description)
-                };
                 let record = self.declare(&record, RECORD, fields.iter().map(row).collect());
-                format!("PageOf<{}>", picked(outline, record))
+                format!("PageOf<{}>", self.picked(outline, record))
             }
         }
+    }
+
+    /// A record, or those of its fields that the caller picks, with the rows of others that are asked for.
+    fn picked(&mut self, outline: &Outline<'_>, record: String) -> String {
+        if !picks(outline) {
+            return record;
+        }
+        let related = self.related(outline).map(|related| format!(" & Pick<{related}, Included>")).unwrap_or_default();
+        format!("Pick<{record}, Field>{related}")
+    }
+
+    /// What may come with a record, where anything may.
+    fn related(&mut self, outline: &Outline<'_>) -> Option<String> {
+        let fields: Vec<Value> = outline.related.iter().map(|related| self.rows_of(related)).collect();
+        let wanted = format!("{}Related", pascal_case(outline.endpoint.entity.as_str()));
+        (!fields.is_empty()).then(|| self.declare(&wanted, RELATED, fields))
+    }
+
+    fn rows_of(&mut self, related: &RelatedRows<'_>) -> Value {
+        let fields = related.fields.iter().map(row).collect();
+        let row = self.declare(&format!("{}Row", pascal_case(related.name.as_str())), ROW, fields);
+        let (of, says) = match related.most {
+            Some(most) => (format!("{row}[]"), format!("At most {most}.")),
+            None => (format!("{row} | null"), "Null where there is none.".to_owned()),
+        };
+        context! { name => key(related.name.as_str()), of, optional => false, says }
     }
 
     fn query(&mut self, method: &str, plan: &Plan, listing: Listing<'_>, outline: &Outline<'_>) -> String {
@@ -411,17 +442,19 @@ impl Types {
             let names: Vec<String> = outline.fields.iter().map(|field| quoted(field.as_str())).collect();
             let says = "The fields that are wanted, in this order; all of them where it is not given.";
             fields.push(field("fields", &format!("readonly ({})[]", names.join(" | ")), says.to_owned()));
+            if !outline.related.is_empty() {
+                let names: Vec<String> = outline.related.iter().map(|known| quoted(known.name.as_str())).collect();
+                let says = "The rows of others that are wanted with each row.";
+                fields.push(field("include", &format!("readonly ({})[]", names.join(" | ")), says.to_owned()));
+            }
         }
         self.declare(&format!("{}Query", pascal_case(method)), "Which rows, in which order.", fields)
     }
 }
 
-/// A record, or those of its fields that the caller picks.
-fn picked(outline: &Outline<'_>, record: String) -> String {
-    if picks(outline) { format!("Pick<{record}, Field>") } else { record }
-}
-
 const RECORD: &str = "A record as it is stored.";
+const ROW: &str = "A row that comes with a record.";
+const RELATED: &str = "The rows of others that may come with a record.";
 const KEY: &str = "What names a record.";
 const ANSWER: &str = "What is answered.";
 
@@ -444,6 +477,11 @@ fn property(name: &str, typed: &Typed, optional: bool, description: &str) -> Val
     let description = description.trim_end_matches('.');
     let says = if description.is_empty() { format!("{kind}.") } else { format!("{description}. {kind}.") };
     context! { name => key(name), of => format!("{}{null}", typed.of), optional, says => comment(&says) }
+}
+
+fn row(field: &RowField<'_>) -> Value {
+    let null = field.column.nullability == Nullability::Nullable;
+    property(field.name.as_str(), &Typed::of(&field.column.field_type, null), false, field.description)
 }
 
 /// A name of a property as it stands in code.

@@ -44,6 +44,13 @@ export interface Picked<Field> {
   fields?: readonly Field[] | undefined;
 }
 {% endif %}
+{% if includes %}
+
+/** Which rows of others are wanted with records; none where it is not said. */
+export interface Including<Included> {
+  include?: readonly Included[] | undefined;
+}
+{% endif %}
 {% if spared %}
 
 /** What a read gives that named the version it has, where that is still the newest. */
@@ -130,9 +137,10 @@ export class {{ class }} {
    * @throws {ApiError} {{ method.problems | join(", ") }}
    */
 {% set own %}{% for parameter in method.parameters %}{{ parameter.name }}: {{ parameter.of }}, {% endfor %}{% endset %}
-{% set of %}{% if method.picked %}<Field extends keyof {{ method.picked }} = keyof {{ method.picked }}>{% endif %}{% endset %}
-{% set query %}{% if method.list %}{{ method.list.query }}{% if method.picked %} & Picked<Field>{% endif %}{% endif %}{% endset %}
-{% set options %}{{ method.options }}{% if method.picked and not method.list %} & Picked<Field>{% endif %}{% endset %}
+{% set of %}{% if method.picked %}<Field extends keyof {{ method.picked }} = keyof {{ method.picked }}{% if method.related %}, Included extends keyof {{ method.related }} = never{% endif %}>{% endif %}{% endset %}
+{% set picking %}{% if method.picked %} & Picked<Field>{% if method.related %} & Including<Included>{% endif %}{% endif %}{% endset %}
+{% set query %}{% if method.list %}{{ method.list.query }}{{ picking }}{% endif %}{% endset %}
+{% set options %}{{ method.options }}{% if not method.list %}{{ picking }}{% endif %}{% endset %}
 {% set all %}{{ own }}{% if method.list %}query?: {{ query }}, {% endif %}{% endset %}
 {% if method.spared %}
   {{ method.name }}{{ of }}({{ own }}{% if method.list %}query: ({{ query }}) | undefined, {% endif %}options: {{ options }} & { ifNoneMatch: string }): Promise<{{ method.result }} | NotModified>;

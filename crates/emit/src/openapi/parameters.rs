@@ -73,7 +73,10 @@ pub fn operation_parameters(plan: &Plan, outline: &Outline<'_>) -> Vec<Parameter
     if !outline.related.is_empty() {
         let names: Vec<&FieldName> = outline.related.iter().map(|related| related.name).collect();
         let description = "The rows of others that are wanted beside the fields, with commas between: each as its own endpoint shows it.";
-        found.push(names_parameter("include", &names, description));
+        let all: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+        let mut parameter = names_parameter("include", &names, description);
+        parameter.schema["example"] = all.join(",").into();
+        found.push(parameter);
     }
     let header = |name: &str, description: &str| Parameter {
         name: name.to_owned(),

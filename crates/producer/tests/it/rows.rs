@@ -9,6 +9,7 @@ use crate::harness::client::{ask, get, post};
 use crate::harness::schema::Schema;
 use crate::harness::server::{Kind, Server};
 use crate::harness::workspace::{Workspace, end};
+use crate::typed_client;
 use plan::http_case::{Answer, CaseRequest};
 use serde_json::{Value as Json, json};
 use vocab::Engine;
@@ -140,6 +141,9 @@ fn shown(workspace: &Workspace) {
         relations::are_the_callers(&people);
         relations::are_what_the_caller_sees_there(&people);
         relations::ask_the_key(&nobody, workspace);
+        if kind == Kind::Node && workspace.url.is_none() {
+            typed_client::is_used(workspace, &server, "rows.ts", &people[0].proof);
+        }
     }
 }
 

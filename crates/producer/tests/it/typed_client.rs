@@ -26,16 +26,20 @@ fn check(kind: Kind, sample: Sample, usage: &str) {
         return;
     }
     let workspace = Workspace::completed_with(sample);
-    let key = workspace.create_key();
+    let server = Server::start(kind, &workspace);
+    is_used(&workspace, &server, usage, &workspace.create_key());
+}
+
+/// A program that uses the client is compiled, and talks to the server.
+pub fn is_used(workspace: &Workspace, server: &Server, usage: &str, key: &str) {
     let folder = workspace.application.join("usage");
     fs::create_dir(&folder).unwrap();
     fs::copy(repository("crates/producer/tests/it/typed_client").join(usage), folder.join("usage.ts")).unwrap();
-    let mut compiler = node(&workspace, &["node_modules/typescript/bin/tsc"]);
+    let mut compiler = node(workspace, &["node_modules/typescript/bin/tsc"]);
     let compiled = end(compiler.args(STRICT).arg("usage/usage.ts"));
     assert_eq!(compiled.status, Some(0), "{}{}", compiled.stdout, compiled.stderr);
-    let server = Server::start(kind, &workspace);
     let address = format!("http://{}", server.address);
-    let used = end(&mut node(&workspace, &["usage/usage.js", &address, &key])).must_end_with(0);
+    let used = end(&mut node(workspace, &["usage/usage.js", &address, key])).must_end_with(0);
     assert_eq!(used.stdout, "done\n", "{}", used.stderr);
 }
 
