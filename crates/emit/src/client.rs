@@ -92,6 +92,7 @@ fn view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
         repeatable => outlines.iter().any(|outline| outline.repeatable == Repeatable::WithKey),
         guarded => outlines.iter().any(|outline| outline.guard == Guard::IfMatch),
         preferring => outlines.iter().any(Outline::has_preferences),
+        merging => outlines.iter().any(Outline::merges),
         has_path_parameters => outlines.iter().any(|outline| !outline.path_parameters.is_empty()),
     }
 }
@@ -159,8 +160,16 @@ fn method_view(plan: &Plan, outline: &Outline<'_>, names: &mut Names, types: &mu
     let preferred: Vec<Value> = preferred
         .into_iter()
         .filter_map(|(answer, known)| {
-            let word = answer.preference?.as_str().split_once('=')?.1;
-            Some(context! { word, result => result((answer, known)) })
+            let result = result((answer, known));
+            Some(match answer.preference? {
+                Preference::Merge => {
+                    context! { option => "merge: true", result => format!("{result} | {}", results.join(" | ")) }
+                }
+                other => {
+                    let word = other.as_str().split_once('=')?.1;
+                    context! { option => format!("prefer: '{word}'"), result }
+                }
+            })
         })
         .collect();
     let picked = answers.iter().find_map(|(_, of)| {
@@ -202,8 +211,13 @@ fn method_view(plan: &Plan, outline: &Outline<'_>, names: &mut Names, types: &mu
 /// The parameters and the result of a method that is given a list of records.
 fn several(outline: &Outline<'_>, answers: &[(u16, String)], types: &mut Types) -> Option<Value> {
     outline.several?;
-    let mut ways = outline.answers.iter().zip(answers);
-    let (_, (status, of)) = ways.find(|(answer, _)| matches!(answer.content, Content::Records(_)))?;
+    let of_list = |preference: Option<Preference>| {
+        let mut ways = outline.answers.iter().zip(answers);
+        let is_wanted =
+            |answer: &Success<'_>| matches!(answer.content, Content::Records(_)) && answer.preference == preference;
+        let (_, (status, of)) = ways.find(|(answer, _)| is_wanted(answer))?;
+        Some(format!("Answer<{status}, {of}>"))
+    };
     let (_, parameters) = parameters(outline, types);
     let own = parameters.iter().map(|parameter| {
         let text = |name| parameter.get_attr(name).map(|value| value.to_string()).unwrap_or_default();
@@ -211,7 +225,7 @@ fn several(outline: &Outline<'_>, answers: &[(u16, String)], types: &mut Types) 
         format!("{}: {}{list}, ", text("name"), text("of"))
     });
     let own = own.collect::<String>();
-    Some(context! { own, result => format!("Answer<{status}, {of}>") })
+    Some(context! { own, result => of_list(None)?, merged => of_list(Some(Preference::Merge)) })
 }
 
 /// The path as an expression, and the parameters before `query` and `options`.

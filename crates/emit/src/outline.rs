@@ -75,6 +75,11 @@ impl Outline<'_> {
         self.answers.iter().any(|answer| answer.preference.is_some())
     }
 
+    /// Whether callers may have a record that is there changed instead of made.
+    pub fn merges(&self) -> bool {
+        self.answers.iter().any(|answer| answer.preference == Some(Preference::Merge))
+    }
+
     /// As what its body may come, what JSON is taken for last.
     pub fn media_types(&self) -> Vec<&'static str> {
         let operations = self.patchable.map(|_| JSON_PATCH);
@@ -411,12 +416,12 @@ fn success<'a>(
     }
 }
 
-/// The preference that the answer meets.
+/// The preference that the answer meets; of several the one that decides last.
 fn preference(items: &[&Item], response: &Response) -> Option<Preference> {
-    items.iter().find_map(|item| {
+    items.iter().rev().find_map(|item| {
         let Item::Let(slot, Step::Check(Condition::Prefers(preference))) = item else { return None };
         let is_answered = |body: &[Item]| {
-            body.iter().any(|item| matches!(item, Item::Exit(known, _) if std::ptr::eq(known, response)))
+            flattened(body).iter().any(|item| matches!(item, Item::Exit(known, _) if std::ptr::eq(known, response)))
         };
         let meets = |item: &&Item| match item {
             Item::Match(matched, arms) => {

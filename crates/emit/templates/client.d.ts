@@ -146,8 +146,11 @@ export class {{ class }} {
   {{ method.name }}{{ of }}({{ own }}{% if method.list %}query: ({{ query }}) | undefined, {% endif %}options: {{ options }} & { ifNoneMatch: string }): Promise<{{ method.result }} | NotModified>;
 {% endif %}
 {% for preferred in method.preferred %}
-  {{ method.name }}({{ own }}options: {{ method.options }} & { prefer: '{{ preferred.word }}' }): Promise<{{ preferred.result }}>;
+  {{ method.name }}({{ own }}options: {{ method.options }} & { {{ preferred.option }} }): Promise<{{ preferred.result }}>;
 {% endfor %}
+{% if method.several and method.several.merged %}
+  {{ method.name }}({{ method.several.own }}options: {{ method.options }} & { merge: true }): Promise<{{ method.several.merged }}>;
+{% endif %}
 {% if method.several %}
   {{ method.name }}({{ method.several.own }}options?: {{ method.options }}): Promise<{{ method.several.result }}>;
 {% endif %}

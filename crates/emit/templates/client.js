@@ -79,7 +79,10 @@ export class {{ class }} {
 {% if repeatable %}
     set('Idempotency-Key', options.idempotencyKey);
 {% endif %}
-{% if preferring %}
+{% if merging %}
+    const preferences = [options.merge && 'resolution=merge-duplicates', options.prefer && `return=${options.prefer}`];
+    set('Prefer', preferences.filter(Boolean).join(', ') || undefined);
+{% elif preferring %}
     set('Prefer', options.prefer && `return=${options.prefer}`);
 {% endif %}
 {% if guarded %}

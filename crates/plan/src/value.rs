@@ -72,7 +72,7 @@ pub enum Condition {
     Not(Box<Condition>),
 }
 
-/// How much of what it has done a request wants to be answered.
+/// How a request wants to be done, and how much of that it wants to be answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Preference {
@@ -80,6 +80,8 @@ pub enum Preference {
     Minimal,
     /// The record.
     Representation,
+    /// What is there already is changed instead of made.
+    Merge,
 }
 
 impl Preference {
@@ -89,20 +91,18 @@ impl Preference {
         match self {
             Self::Minimal => "return=minimal",
             Self::Representation => "return=representation",
+            Self::Merge => "resolution=merge-duplicates",
         }
     }
 
-    /// What the header asks for. Of several the first counts, and what nobody knows is ignored.
+    /// Whether the header asks for it. Of several of one name the first counts.
     #[must_use]
-    pub fn of(header: &str) -> Option<Self> {
+    pub fn is_asked_by(self, header: &str) -> bool {
+        let Some((name, value)) = self.as_str().split_once('=') else { return false };
         let preferences = header.split(',').filter_map(|preference| preference.split(';').next());
-        let wanted = preferences.filter_map(|preference| preference.split_once('='));
-        let mut returns = wanted.filter(|(name, _)| name.trim().eq_ignore_ascii_case("return"));
-        match returns.next()?.1.trim().trim_matches('"') {
-            "minimal" => Some(Self::Minimal),
-            "representation" => Some(Self::Representation),
-            _ => None,
-        }
+        let mut wanted = preferences.filter_map(|preference| preference.split_once('='));
+        let first = wanted.find(|(known, _)| known.trim().eq_ignore_ascii_case(name));
+        first.is_some_and(|(_, wanted)| wanted.trim().trim_matches('"') == value)
     }
 }
 
@@ -111,8 +111,8 @@ mod tests {
     use super::Preference;
 
     #[test]
-    fn of_several_preferences_for_an_answer_the_first_counts() {
-        let minimal = Some(Preference::Minimal);
+    fn of_several_preferences_of_a_name_the_first_counts() {
+        let (minimal, merge) = (Some(Preference::Minimal), Some(Preference::Merge));
         for (header, expected) in [
             ("return=minimal", minimal),
             ("wait=10, Return = \"minimal\"; why=speed", minimal),
@@ -120,8 +120,13 @@ mod tests {
             ("return=representation, return=minimal", Some(Preference::Representation)),
             ("return=Minimal", None),
             ("minimal", None),
+            ("resolution=merge-duplicates", merge),
+            ("resolution=ignore-duplicates, resolution=merge-duplicates", None),
         ] {
-            assert_eq!(Preference::of(header), expected, "{header}");
+            let all = [Preference::Minimal, Preference::Representation, Preference::Merge];
+            assert_eq!(all.into_iter().find(|preference| preference.is_asked_by(header)), expected, "{header}");
         }
+        let both = "return=minimal, resolution=merge-duplicates";
+        assert!(Preference::Minimal.is_asked_by(both) && Preference::Merge.is_asked_by(both));
     }
 }

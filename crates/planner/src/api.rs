@@ -284,6 +284,7 @@ impl Designer<'_> {
             owner: owner.as_ref(),
             condition: &condition,
             hidden: &hidden,
+            merges: known.requirements.endpoints.iter().any(|other| changes_what(endpoint, other)),
             tables: known.tables,
             roles: &roles,
             selling: selling.as_ref(),
@@ -1001,4 +1002,20 @@ fn api_version(requirements: &ApiRequirements) -> String {
         .find(|segment| is_version(segment))
         .unwrap_or("v1")
         .to_owned()
+}
+
+/// Whether the other endpoint changes a record that this one makes, for the same callers, whichever it is.
+fn changes_what(endpoint: &spec::Endpoint, other: &spec::Endpoint) -> bool {
+    let is_item = |path: &str| {
+        let behind = path.strip_prefix(endpoint.path.as_str()).and_then(|rest| rest.strip_prefix('/'));
+        behind.is_some_and(|key| key.starts_with('{') && !key.contains('/'))
+    };
+    let access = |endpoint: &spec::Endpoint| endpoint.access.as_ref().map(|access| access.value.clone());
+    matches!(other.method, spec::Method::Put | spec::Method::Patch)
+        && is_item(other.path.as_str())
+        && other.behavior.is_none()
+        && other.authentication == endpoint.authentication
+        && access(other) == access(endpoint)
+        && other.condition.is_none()
+        && other.hidden.is_empty()
 }

@@ -12,6 +12,7 @@ mod record_create;
 mod record_delete;
 mod record_get;
 mod record_list;
+mod record_merge;
 mod record_replace;
 mod record_update;
 
@@ -95,6 +96,8 @@ pub struct Given<'a> {
     pub condition: &'a [Predicate],
     /// Columns that its answers do not have.
     pub hidden: &'a [ColumnName],
+    /// Whether who makes a record here may also change one.
+    pub merges: bool,
     /// Every table that is known here.
     pub tables: &'a [Table],
     /// The roles that accounts may have.
@@ -722,9 +725,14 @@ impl Given<'_> {
 
     /// Fields that do not stand to each other as they must end the request; one without a value stands rightly to any.
     fn consistent(&self, value: impl Fn(&FieldName) -> Value) -> Vec<Item> {
+        self.consistent_as("wrong", value)
+    }
+
+    /// The same under slots whose names end so.
+    fn consistent_as(&self, ending: &str, value: impl Fn(&FieldName) -> Value) -> Vec<Item> {
         let check = |(compared, field): (&Compared, &Field)| {
             let Compared { field: name, comparator, other } = compared;
-            let wrong = slot(&dialect::name::joined(&[name.as_str(), other.as_str()], "wrong"));
+            let wrong = slot(&dialect::name::joined(&[name.as_str(), other.as_str()], ending));
             let detail = comparator.describe(other.as_str(), &field.field_type);
             let refused = Response::Inconsistent { field: name.clone(), detail };
             let asked = Condition::Compare(value(name), opposite(*comparator), value(other));
@@ -784,6 +792,7 @@ impl Given<'_> {
     fn stored(&self, event: &EventName, answer: Response, minimal: Option<Response>) -> Item {
         let mut changes = self.find_parent(RowLock::ForUpdate);
         changes.extend(self.find_references());
+        changes.extend(self.merge().into_iter().flat_map(|merge| merge.of_one()));
         changes.push(self.insert());
         changes.push(self.emit_new(event));
         changes.extend(minimal.into_iter().flat_map(|minimal| answered_where(Preference::Minimal, minimal)));
@@ -823,6 +832,16 @@ impl Given<'_> {
         }
         stores.push(self.insert());
         stores.push(self.emit_new(event));
+        if let Some(merge) = self.merge() {
+            let stored = self.answer(|name| Value::Field(slot("stored"), name.clone()));
+            let told = stored.iter().map(|field| (field.name.clone(), field.value.clone())).collect();
+            let answer = Response::Records { status: 200, slot: slot("stored_all"), fields: stored };
+            changes.extend(record_merge::wanted(vec![
+                each(merge.of_each(stores.clone()), Vec::new(), "merged"),
+                each(merge.stored().to_vec(), told, "stored_all"),
+                Item::Exit(answer, Writes::Keep),
+            ]));
+        }
         changes.push(each(stores, gives, "made"));
         changes.push(Item::Exit(Response::Records { status, slot: slot("made"), fields }, Writes::Keep));
         body.push(Item::Transaction(changes));
@@ -1140,6 +1159,7 @@ fn answered_where(preference: Preference, answer: Response) -> [Item; 2] {
     let name = match preference {
         Preference::Minimal => "wants_little",
         Preference::Representation => "wants_record",
+        Preference::Merge => "merges",
     };
     let arms = vec![(Outcome::Yes, vec![Item::Exit(answer, Writes::Keep)]), (Outcome::No, Vec::new())];
     [Item::Let(slot(name), Step::Check(Condition::Prefers(preference))), Item::Match(slot(name), arms)]

@@ -103,8 +103,14 @@ pub(crate) struct Facts {
     /// The path's parameters, decoded.
     pub parameters: Vec<(String, String)>,
     pub if_match: Option<String>,
-    /// How much it wants to be answered.
-    pub preference: Option<Preference>,
+    /// How it wants to be done, and how much it wants to be answered.
+    pub prefer: Option<String>,
+}
+
+impl Facts {
+    fn prefers(&self, preference: Preference) -> bool {
+        self.prefer.as_deref().is_some_and(|header| preference.is_asked_by(header))
+    }
 }
 
 /// Why a program ended without its own answer.
@@ -188,8 +194,8 @@ struct Frame {
     ended: Vec<Arc<Accounts>>,
     /// Where in a list it is.
     entry: usize,
-    /// The preference of the caller that is met.
-    applied: Option<Preference>,
+    /// The preferences of the caller that are met.
+    applied: Vec<Preference>,
     /// What a provider's call says.
     received: Row,
     pledge: Option<Pledge>,
@@ -704,6 +710,8 @@ where
                     tracing::debug!(request_id = frame.facts.request_id, why, "a transaction is tried again");
                     tries += 1;
                 }
+                // What was not there a moment ago is there now, and can be changed.
+                Err(StoreError::Conflict) if tries == 1 && frame.facts.prefers(Preference::Merge) => tries += 1,
                 ended => break ended??,
             }
         };
@@ -948,7 +956,7 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
         Operation::Ask { slot, condition } => {
             let outcome = if frame.holds(condition) { Outcome::Yes } else { Outcome::No };
             if let (Question::Prefers(preference), Outcome::Yes) = (condition, outcome) {
-                frame.applied = Some(*preference);
+                frame.applied.push(*preference);
             }
             frame.set(*slot, Slot::Outcome(outcome));
         }
@@ -1202,7 +1210,17 @@ fn known_by(text: &Arc<str>, values: &[Datum]) -> (Arc<str>, String) {
 impl Frame {
     fn of(facts: Facts) -> Self {
         let (slots, emitted, received) = (Vec::new(), Vec::new(), Row::new());
-        Self { slots, facts, emitted, ended: Vec::new(), entry: 0, applied: None, received, pledge: None, keeps: None }
+        Self {
+            slots,
+            facts,
+            emitted,
+            ended: Vec::new(),
+            entry: 0,
+            applied: Vec::new(),
+            received,
+            pledge: None,
+            keeps: None,
+        }
     }
 
     /// How many records the list of a body has.
@@ -1258,7 +1276,9 @@ impl Frame {
             }
             Operation::Records { status, slot, writes } => {
                 let list = self.value(&Expression::Slot(*slot)).to_json();
-                Flow::Exit(Answer::json(*status, list.to_string()), *writes)
+                let mut answer = Answer::json(*status, list.to_string());
+                answer.headers.extend(self.applied());
+                Flow::Exit(answer, *writes)
             }
             Operation::Problem { problem, writes } => {
                 Flow::Exit(Refusal::from(*problem).into_answer(&self.facts.request_id), *writes)
@@ -1294,8 +1314,7 @@ impl Frame {
             true => Answer::empty(parts.status),
             false => Answer::json(parts.status, self.encoded(parts)),
         };
-        let applied = self.applied.map(|preference| ("preference-applied", preference.as_str().to_owned()));
-        answer.headers.extend(applied);
+        answer.headers.extend(self.applied());
         if let Some(tag) = parts.tag.as_ref().filter(|_| !self.has_related(parts)) {
             answer.headers.push(("etag", quoted(&text(&self.value(tag)))));
         }
@@ -1305,6 +1324,11 @@ impl Frame {
             answer.headers.push(("location", format!("{}{key}", self.filled(path))));
         }
         answer
+    }
+
+    fn applied(&self) -> Option<(&'static str, String)> {
+        let applied: Vec<&str> = self.applied.iter().map(|preference| preference.as_str()).collect();
+        (!applied.is_empty()).then(|| ("preference-applied", applied.join(", ")))
     }
 
     /// The path with this request's parameters in it.
@@ -1461,7 +1485,7 @@ impl Frame {
                 None => true,
                 Some(header) => names_tag(header, &quoted(&text(&self.value(tag))), Weak::Different),
             },
-            Question::Prefers(preference) => self.facts.preference == Some(*preference),
+            Question::Prefers(preference) => self.facts.prefers(*preference),
             Question::All(list) => list.iter().all(|question| self.holds(question)),
             Question::Any(list) => list.iter().any(|question| self.holds(question)),
             Question::Not(inner) => !self.holds(inner),

@@ -28,7 +28,6 @@ use jiff::Timestamp;
 use plan::accounts::{CASE_ISSUER, KEYS_PATH, RESOURCE_PATH};
 use plan::api::{ApiPlan, Cors, Endpoint};
 use plan::procedure::Trigger;
-use plan::value::Preference;
 use plan::{Cache, Plan, Problem, RateLimitPolicy, question, system};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -359,7 +358,7 @@ impl Service {
             request_id: request_id(&parts.headers),
             parameters: Vec::new(),
             if_match: header(&parts.headers, "if-match"),
-            preference: header(&parts.headers, "prefer").and_then(|prefer| Preference::of(&prefer)),
+            prefer: header(&parts.headers, "prefer"),
         };
         let request_id = facts.request_id.clone();
         let (cors, routed) = self.routed(&parts);
@@ -603,7 +602,7 @@ impl Service {
         let Procedure { question: Some(question), keys, store, .. } = &**procedure else {
             return refused(Problem::NotFound.into());
         };
-        let facts = Facts { method: known.clone(), parameters, if_match: None, preference: None, ..asking.clone() };
+        let facts = Facts { method: known.clone(), parameters, if_match: None, prefer: None, ..asking.clone() };
         let surroundings = self.surroundings(store, keys, self.origins(found.value.cors));
         let mut no_body = Empty::<Bytes>::new();
         let answer = Run::new(&surroundings, headers, &mut no_body).question(question, facts).await?;

@@ -229,6 +229,7 @@ async function withinTime(milliseconds, work) {
 function fail(request, error, metrics) {
   if (error instanceof ClientGone) return;
   const problem = toProblem(request, error);
+  delete request.answerHeaders['Preference-Applied'];
   if (problem.status >= 500) {
     const late = problem.late && { kind: 'database.performance', code: problem.late };
     logError(problem.name, error, { request_id: request.id, method: request.method, route: request.route, ...late });

@@ -223,10 +223,19 @@ export class Database extends Statements {
    * collide it may be run again.
    * @template T
    * @param {(transaction: Transaction) => Promise<T>} work
-   * @param {{ checksKeys?: boolean }} [options]
+   * @param {{ checksKeys?: boolean, again?: boolean }} [options] `again`: a conflict is met with another try
    * @returns {Promise<T>}
    */
-  async transaction(work, options = {}) {
+  async transaction(work, { again = false, ...options } = {}) {
+    try {
+      return await this.#once(work, options);
+    } catch (error) {
+      if (!again || error.name !== 'conflict') throw error;
+      return this.#once(work, options);
+    }
+  }
+
+  async #once(work, options) {
     let transaction;
     const result = await this.#engine.transaction(async (connection) => {
       transaction = new Transaction(connection);

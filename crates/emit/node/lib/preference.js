@@ -1,19 +1,21 @@
-// What a caller prefers of an answer (RFC 7240). A preference that is met is named in the answer; others are ignored.
+// What a caller prefers (RFC 7240). A preference that is met is named in the answer; others are ignored.
 
 /**
- * Whether the request's `Prefer` asks for this way of answering.
+ * Whether the request's `Prefer` asks for this.
  * @param {import('./request.js').Request} request
- * @param {'return=minimal' | 'return=representation'} preference
+ * @param {'return=minimal' | 'return=representation' | 'resolution=merge-duplicates'} preference
  */
 export function prefers(request, preference) {
-  if (preferredReturn(request.header('prefer') ?? '') !== preference) return false;
-  request.answerHeaders['Preference-Applied'] = preference;
+  if (preferred(request.header('prefer') ?? '', preference.split('=')[0]) !== preference) return false;
+  const applied = request.answerHeaders['Preference-Applied']?.split(', ') ?? [];
+  request.answerHeaders['Preference-Applied'] = [...new Set([...applied, preference])].join(', ');
   return true;
 }
 
-/** Of several the first counts. */
-function preferredReturn(header) {
+/** Of several of a name the first counts. */
+function preferred(header, name) {
   const preferences = header.split(',').map((preference) => preference.split(';')[0].trim());
-  const [, value] = preferences.map((preference) => /^return\s*=\s*"?([a-z]*)"?$/i.exec(preference)).find(Boolean) ?? [];
-  return value && `return=${value}`;
+  const [first] = preferences.filter((preference) => preference.split('=')[0].trim().toLowerCase() === name);
+  const value = /=\s*"?([a-z-]*)"?$/.exec(first ?? '')?.[1];
+  return value && `${name}=${value}`;
 }

@@ -162,6 +162,7 @@ fn endpoint(plan: &Plan, outline: &Outline<'_>) -> Value {
         access => format!("{access}{limited}"),
         fields => outline.body.map(body_fields),
         changes => outline.body.is_some_and(|body| matches!(body, Body::Changes(_))),
+        merges => outline.merges(),
         several => outline.several.map(|several| several.max),
         operations => outline.patchable.is_some(),
         parameters => parameters(plan, outline),

@@ -22,7 +22,7 @@ use plan::procedure::{
 };
 use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, Query, Related, Write};
 use plan::shape::Shape;
-use plan::value::Value;
+use plan::value::{Condition, Preference, Value};
 use plan::{Problem, Scope, accounts, print};
 use std::collections::BTreeSet;
 use vocab::{ColumnName, FieldName, FieldType, PolicyName, ScopeToken, SlotName, TableName, TaskId};
@@ -1012,10 +1012,13 @@ impl<'a> Writer<'_, 'a> {
         self.waits = true;
         script.open(&format!("{start}{}.transaction(async (transaction) => {{", self.database));
         self.block(script, body, after, Surroundings::Transaction)?;
+        let merges = |item: &&Item| matches!(item, Item::Let(_, Step::Check(Condition::Prefers(Preference::Merge))));
+        let merges = flattened(body).iter().any(merges);
         if !flattened(body).into_iter().any(|item| matches!(item, Item::Promise(_))) {
             self.keeps = None;
         }
-        script.close("});");
+        // What was not there a moment ago is there now, and can be changed.
+        script.close(if merges { "}, { again: true });" } else { "});" });
         if let Some(done) = done {
             script.line(&format!("if ({done}) return {done};"));
         }

@@ -103,7 +103,14 @@ pub fn operation_parameters(plan: &Plan, outline: &Outline<'_>) -> Vec<Parameter
         let preferences: Vec<String> = preferences.into_iter().map(|preference| format!("`{preference}`")).collect();
         found.push(Parameter {
             word: "text".to_owned(),
-            ..header("Prefer", &format!("How it is answered: {}. Others are ignored.", preferences.join(" or ")))
+            ..header(
+                "Prefer",
+                &format!(
+                    "{}: {}. Others are ignored.",
+                    if outline.merges() { "How it is done and answered" } else { "How it is answered" },
+                    preferences.join(" or ")
+                ),
+            )
         });
     }
     match outline.repeatable {

@@ -22,7 +22,9 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         summary: format!("creates {}", given.a_thing()),
         body,
         table: Some(given.table()),
-        events: vec![(event, given.new_event_fields())],
+        events: std::iter::once((event, given.new_event_fields()))
+            .chain(given.merge().map(|merge| merge.event()))
+            .collect(),
         example: given.example(),
     }
 }

@@ -1,6 +1,7 @@
 //! Records over several requests, and what a case cannot say: what is not in an answer, and what the database holds.
 
 use crate::harness::client::{Connection, ask, get, post};
+use crate::harness::schema::Schema;
 use crate::harness::server::{Kind, Server};
 use crate::harness::workspace::{Workspace, task};
 use crate::harness::{Sample, repository};
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::thread;
 use std::time::Duration;
+use vocab::Engine;
 
 crate::harness::on_both_servers!(
     a_record_through_its_life,
@@ -164,6 +166,42 @@ fn of_many_changes_to_one_version_one_is_made(kind: Kind) {
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
     assert_eq!(statuses.iter().filter(|status| **status == 412).count(), 19, "{statuses:?}");
     assert_eq!(api.events(), ["product_created", "product_updated"]);
+}
+
+/// Whoever comes first makes it, and every other one changes what the one before has left.
+#[test]
+fn of_many_that_merge_a_new_record_one_makes_it() {
+    for engine in [Engine::Sqlite, Engine::PostgreSql, Engine::MySql] {
+        let schema = match engine {
+            Engine::Sqlite => None,
+            _ => match Schema::empty(engine, "merged_by_many") {
+                Some(schema) => Some(schema),
+                None => continue,
+            },
+        };
+        let workspace = match &schema {
+            None => Workspace::completed_with(Sample::Invoices),
+            Some(schema) => Workspace::completed_on(Sample::Invoices, schema.url()),
+        };
+        let servers: Vec<Server> = Kind::all_here().into_iter().map(|kind| Server::start(kind, &workspace)).collect();
+        let invoice = |turn: usize| {
+            let body =
+                json!({"invoice_number": "A-1", "customer_name": "Ada", "issued_on": "2026-05-04", "total": turn});
+            let mut request = post("/api/invoices", None, &body.to_string());
+            request.headers.insert("prefer".to_owned(), "resolution=merge-duplicates".to_owned());
+            ask(servers[turn % servers.len()].address, &request, "").unwrap().status
+        };
+        let mut statuses: Vec<u16> = thread::scope(|scope| {
+            let invoice = &invoice;
+            let threads: Vec<_> = (0..12).map(|turn| scope.spawn(move || invoice(turn))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        statuses.sort_unstable();
+        assert_eq!(statuses, [[200; 11].as_slice(), &[201]].concat(), "{engine:?}");
+        assert_eq!(workspace.query("SELECT row_version FROM invoices"), [["12"]], "{engine:?}");
+        let told = "SELECT name, COUNT(*) FROM outbox_events GROUP BY name ORDER BY name";
+        assert_eq!(workspace.query(told), [["invoice_created", "1"], ["invoice_updated", "11"]], "{engine:?}");
+    }
 }
 
 fn what_is_refused_changes_nothing(kind: Kind) {

@@ -579,6 +579,7 @@ export class InvoicesStaysClient {
    * @throws {ApiError} malformed-request, malformed-body, malformed-idempotency-key, request-timeout, conflict, request-in-progress, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
    */
   createInvoice(body: Invoice, options: WriteOptions & { prefer: 'minimal' }): Promise<Answer<201, InvoiceKey>>;
+  createInvoice(body: Invoice, options: WriteOptions & { merge: true }): Promise<Answer<200, InvoiceRecord> | Answer<201, InvoiceRecord>>;
   createInvoice(body: Invoice, options?: WriteOptions): Promise<Answer<201, InvoiceRecord>>;
 
   /**

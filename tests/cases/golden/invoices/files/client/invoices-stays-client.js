@@ -94,7 +94,8 @@ export class InvoicesStaysClient {
     const isPatch = method === 'PATCH' && Array.isArray(body);
     if (body !== undefined) set('Content-Type', isPatch ? 'application/json-patch+json' : 'application/json');
     set('Idempotency-Key', options.idempotencyKey);
-    set('Prefer', options.prefer && `return=${options.prefer}`);
+    const preferences = [options.merge && 'resolution=merge-duplicates', options.prefer && `return=${options.prefer}`];
+    set('Prefer', preferences.filter(Boolean).join(', ') || undefined);
     set('If-Match', options.ifMatch);
     set('If-None-Match', options.ifNoneMatch);
     // Called without an object before it: browsers refuse `fetch` as a method of anything but the window.

@@ -16,15 +16,17 @@ import { picked, validateSelection } from '../../lib/selection.js';
 import { inconsistent, validate } from '../../lib/validation.js';
 import { createMiddleware, invoice, invoiceList, stay, stayList } from './middleware.js';
 
+const findInvoice = `SELECT id, invoice_number, customer_id, customer_name, customer_email, billing_address, status, issued_on, due_on, subtotal, tax_rate, tax, total, currency, line_items, paid_at, notes, created_at, updated_at, row_version FROM invoices WHERE invoice_number = ?`;
+
+const updateInvoice = `UPDATE invoices SET invoice_number = ?, customer_id = ?, customer_name = ?, customer_email = ?, billing_address = ?, status = ?, issued_on = ?, due_on = ?, subtotal = ?, tax_rate = ?, tax = ?, total = ?, currency = ?, line_items = ?, paid_at = ?, notes = ?, updated_at = ?, row_version = row_version + (1) WHERE id = ?`;
+
 const insertInvoice = `INSERT INTO invoices (id, invoice_number, customer_id, customer_name, customer_email, billing_address, status, issued_on, due_on, subtotal, tax_rate, tax, total, currency, line_items, paid_at, notes, created_at, updated_at, row_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 const listInvoices = `SELECT id, invoice_number, customer_id, customer_name, customer_email, billing_address, status, issued_on, due_on, subtotal, tax_rate, tax, total, currency, line_items, paid_at, notes, created_at, updated_at FROM invoices`;
 
-const findInvoice = `SELECT id, invoice_number, customer_id, customer_name, customer_email, billing_address, status, issued_on, due_on, subtotal, tax_rate, tax, total, currency, line_items, paid_at, notes, created_at, updated_at, row_version FROM invoices WHERE id = ?`;
+const findInvoice2 = `SELECT id, invoice_number, customer_id, customer_name, customer_email, billing_address, status, issued_on, due_on, subtotal, tax_rate, tax, total, currency, line_items, paid_at, notes, created_at, updated_at, row_version FROM invoices WHERE id = ?`;
 
 const findInvoiceRowVersion = `SELECT id, row_version FROM invoices WHERE id = ?`;
-
-const replaceInvoice = `UPDATE invoices SET invoice_number = ?, customer_id = ?, customer_name = ?, customer_email = ?, billing_address = ?, status = ?, issued_on = ?, due_on = ?, subtotal = ?, tax_rate = ?, tax = ?, total = ?, currency = ?, line_items = ?, paid_at = ?, notes = ?, updated_at = ?, row_version = row_version + (1) WHERE id = ?`;
 
 const changeInvoice = `UPDATE invoices SET invoice_number = CASE WHEN ? THEN ? ELSE invoice_number END, customer_id = CASE WHEN ? THEN ? ELSE customer_id END, customer_name = CASE WHEN ? THEN ? ELSE customer_name END, customer_email = CASE WHEN ? THEN ? ELSE customer_email END, billing_address = CASE WHEN ? THEN ? ELSE billing_address END, status = CASE WHEN ? THEN ? ELSE status END, issued_on = CASE WHEN ? THEN ? ELSE issued_on END, due_on = CASE WHEN ? THEN ? ELSE due_on END, subtotal = CASE WHEN ? THEN ? ELSE subtotal END, tax_rate = CASE WHEN ? THEN ? ELSE tax_rate END, tax = CASE WHEN ? THEN ? ELSE tax END, total = CASE WHEN ? THEN ? ELSE total END, currency = CASE WHEN ? THEN ? ELSE currency END, line_items = CASE WHEN ? THEN ? ELSE line_items END, paid_at = CASE WHEN ? THEN ? ELSE paid_at END, notes = CASE WHEN ? THEN ? ELSE notes END, updated_at = ?, row_version = row_version + (1) WHERE id = ?`;
 
@@ -39,7 +41,7 @@ const listStays = `SELECT id, guest_name, arrived_on, price_per_night, rating, d
 export function registerEndpoints(application, { database, metrics, counts }) {
   const { limits, idempotency, outbox } = createMiddleware({ database, metrics, counts });
 
-  // POST /api/invoices: creates an invoice. Emits `invoice_created`.
+  // POST /api/invoices: creates an invoice. Emits `invoice_updated`, `invoice_created`.
   application.route('POST', '/api/invoices', async (request) => {
     limits.default.take(request, anonymous(request));
     const claim = await idempotency.claim(request, anonymous(request));
@@ -49,8 +51,99 @@ export function registerEndpoints(application, { database, metrics, counts }) {
     const id = uuidv7();
 
     return database.transaction(async (transaction) => {
-      const known = await claim.recall(transaction);
-      if (known) return known;
+      const known2 = await claim.recall(transaction);
+      if (known2) return known2;
+      const merges = prefers(request, 'resolution=merge-duplicates');
+      if (merges) {
+        const known = await transaction.optional(findInvoice, [input.invoice_number], {
+          subtotal: { kind: 'decimal', scale: 2 },
+          tax_rate: { kind: 'decimal', scale: 4 },
+          tax: { kind: 'decimal', scale: 2 },
+          total: { kind: 'decimal', scale: 2 },
+          line_items: { kind: 'json' },
+        });
+        if (known) {
+          const dueOnIssuedOnMergedWrong =
+            (input.due_on ?? known.due_on) !== null &&
+            (input.due_on ?? known.due_on) < (input.issued_on ?? known.issued_on);
+          if (dueOnIssuedOnMergedWrong) throw inconsistent('due_on', 'must not be before issued_on');
+          await transaction.run(updateInvoice, [
+            (input.invoice_number ?? known.invoice_number),
+            (input.customer_id ?? known.customer_id),
+            (input.customer_name ?? known.customer_name),
+            (input.customer_email ?? known.customer_email),
+            (input.billing_address ?? known.billing_address),
+            (input.status ?? known.status),
+            (input.issued_on ?? known.issued_on),
+            (input.due_on ?? known.due_on),
+            (input.subtotal ?? known.subtotal),
+            (input.tax_rate ?? known.tax_rate),
+            (input.tax ?? known.tax),
+            (input.total ?? known.total),
+            (input.currency ?? known.currency),
+            (input.line_items ?? known.line_items),
+            (input.paid_at ?? known.paid_at),
+            (input.notes ?? known.notes),
+            request.receivedAt,
+            known.id,
+          ]);
+          const fresh = await transaction.optional(findInvoice, [input.invoice_number], {
+            subtotal: { kind: 'decimal', scale: 2 },
+            tax_rate: { kind: 'decimal', scale: 4 },
+            tax: { kind: 'decimal', scale: 2 },
+            total: { kind: 'decimal', scale: 2 },
+            line_items: { kind: 'json' },
+          });
+          if (!fresh) throw new Problem('internal_error');
+          const event = {
+            id: fresh.id,
+            invoice_number: fresh.invoice_number,
+            customer_id: fresh.customer_id,
+            customer_name: fresh.customer_name,
+            customer_email: fresh.customer_email,
+            billing_address: fresh.billing_address,
+            status: fresh.status,
+            issued_on: fresh.issued_on,
+            due_on: fresh.due_on,
+            subtotal: fresh.subtotal,
+            tax_rate: fresh.tax_rate,
+            tax: fresh.tax,
+            total: fresh.total,
+            currency: fresh.currency,
+            line_items: fresh.line_items,
+            paid_at: fresh.paid_at,
+            notes: fresh.notes,
+            created_at: fresh.created_at,
+            updated_at: fresh.updated_at,
+          };
+          await outbox.emit(transaction, 'invoice_updated', event, request.receivedAt);
+          return claim.keep(transaction, respond(
+            200,
+            {
+              id: fresh.id,
+              invoice_number: fresh.invoice_number,
+              customer_id: fresh.customer_id,
+              customer_name: fresh.customer_name,
+              customer_email: fresh.customer_email,
+              billing_address: fresh.billing_address,
+              status: fresh.status,
+              issued_on: fresh.issued_on,
+              due_on: fresh.due_on,
+              subtotal: fresh.subtotal,
+              tax_rate: fresh.tax_rate,
+              tax: fresh.tax,
+              total: fresh.total,
+              currency: fresh.currency,
+              line_items: fresh.line_items,
+              paid_at: fresh.paid_at,
+              notes: fresh.notes,
+              created_at: fresh.created_at,
+              updated_at: fresh.updated_at,
+            },
+            { ETag: etag(fresh.row_version) },
+          ));
+        }
+      }
       await transaction.run(insertInvoice, [
         id,
         input.invoice_number,
@@ -73,7 +166,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         request.receivedAt,
         1,
       ]);
-      const event = {
+      const event2 = {
         id,
         invoice_number: input.invoice_number,
         customer_id: input.customer_id,
@@ -93,7 +186,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         notes: input.notes,
         created_at: request.receivedAt,
       };
-      await outbox.emit(transaction, 'invoice_created', event, request.receivedAt);
+      await outbox.emit(transaction, 'invoice_created', event2, request.receivedAt);
       const wantsLittle = prefers(request, 'return=minimal');
       if (wantsLittle) {
         return claim.keep(transaction, respond(201, { id }, { ETag: etag(1), Location: `/api/invoices/${id}` }));
@@ -123,7 +216,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         },
         { ETag: etag(1), Location: `/api/invoices/${id}` },
       ));
-    });
+    }, { again: true });
   });
 
   // GET /api/invoices: lists the invoices.
@@ -158,7 +251,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
       'created_at',
       'updated_at',
     ]);
-    const row = await database.optional(findInvoice, [request.parameters.id], {
+    const row = await database.optional(findInvoice2, [request.parameters.id], {
       subtotal: { kind: 'decimal', scale: 2 },
       tax_rate: { kind: 'decimal', scale: 4 },
       tax: { kind: 'decimal', scale: 2 },
@@ -203,15 +296,15 @@ export function registerEndpoints(application, { database, metrics, counts }) {
     const input = await validate(request, invoice, { limit: 131_072 });
 
     return database.transaction(async (transaction) => {
-      const known = await claim.recall(transaction);
-      if (known) return known;
+      const known2 = await claim.recall(transaction);
+      if (known2) return known2;
       const row = await transaction.optional(findInvoiceRowVersion, [request.parameters.id]);
       if (!row) throw new Problem('not_found');
       const current = isCurrent(request, row.row_version);
       if (!current) throw new Problem('precondition_failed');
       const dueOnIssuedOnWrong = input.due_on !== null && input.due_on < input.issued_on;
       if (dueOnIssuedOnWrong) throw inconsistent('due_on', 'must not be before issued_on');
-      await transaction.run(replaceInvoice, [
+      await transaction.run(updateInvoice, [
         input.invoice_number,
         input.customer_id,
         input.customer_name,
@@ -231,7 +324,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         request.receivedAt,
         request.parameters.id,
       ]);
-      const fresh = await transaction.optional(findInvoice, [request.parameters.id], {
+      const fresh = await transaction.optional(findInvoice2, [request.parameters.id], {
         subtotal: { kind: 'decimal', scale: 2 },
         tax_rate: { kind: 'decimal', scale: 4 },
         tax: { kind: 'decimal', scale: 2 },
@@ -298,9 +391,9 @@ export function registerEndpoints(application, { database, metrics, counts }) {
     const patch = await validatePatch(request, invoice, { kept: ['id', 'created_at', 'updated_at'], limit: 131_072 });
 
     return database.transaction(async (transaction) => {
-      const known = await claim.recall(transaction);
-      if (known) return known;
-      const row = await transaction.optional(findInvoice, [request.parameters.id], {
+      const known2 = await claim.recall(transaction);
+      if (known2) return known2;
+      const row = await transaction.optional(findInvoice2, [request.parameters.id], {
         subtotal: { kind: 'decimal', scale: 2 },
         tax_rate: { kind: 'decimal', scale: 4 },
         tax: { kind: 'decimal', scale: 2 },
@@ -352,7 +445,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         request.receivedAt,
         request.parameters.id,
       ]);
-      const fresh = await transaction.optional(findInvoice, [request.parameters.id], {
+      const fresh = await transaction.optional(findInvoice2, [request.parameters.id], {
         subtotal: { kind: 'decimal', scale: 2 },
         tax_rate: { kind: 'decimal', scale: 4 },
         tax: { kind: 'decimal', scale: 2 },
@@ -420,8 +513,8 @@ export function registerEndpoints(application, { database, metrics, counts }) {
     const id = uuidv7();
 
     return database.transaction(async (transaction) => {
-      const known = await claim.recall(transaction);
-      if (known) return known;
+      const known2 = await claim.recall(transaction);
+      if (known2) return known2;
       await transaction.run(insertStay, [
         id,
         input.guest_name,
