@@ -4,7 +4,8 @@ use crate::entries::Entries;
 use crate::outcome::BodyTest;
 use crate::point::Given;
 use crate::pointer::Pointer;
-use crate::template::{Template, Text};
+use crate::reference::Reference;
+use crate::template::{Expression, Template, Text};
 use serde::{Deserialize, Serialize};
 use vocab::{EventName, FieldName};
 
@@ -41,6 +42,26 @@ pub struct Webhooks {
     pub then_read: Option<ThenRead>,
     /// What becomes of each kind of event; the first that fits decides, and what nothing fits is put aside.
     pub events: Vec<ProviderEvent>,
+}
+
+impl Webhooks {
+    /// Whether calls are proved by this credential.
+    #[must_use]
+    pub fn is_proved_by(&self, credential: &FieldName) -> bool {
+        let names_it = |text: &Text| {
+            let mut references = text.expressions().flat_map(Expression::references);
+            references.any(|name| matches!(name, Reference::Credential(named) if named == credential))
+        };
+        self.verify.iter().any(|way| match way {
+            Verification::Hmac(Hmac { key: text, .. })
+            | Verification::Digest(Digest { secret: text, .. })
+            | Verification::PublicKey(PublicKey { key: text, .. })
+            | Verification::FixedHeader { value: text, .. }
+            | Verification::BodyHolds { value: text, .. } => names_it(text),
+            Verification::Basic { user, password } => names_it(user) || names_it(password),
+            Verification::Certificate(_) | Verification::SecretPath(_) | Verification::Ask { .. } => false,
+        })
+    }
 }
 
 /// How a body that comes in is written.

@@ -58,7 +58,7 @@ pub fn design(
         tables.push(system::kept_tokens());
     }
     let mut events = Vec::new();
-    if let Some(taken) = intake::intake(manifest, task_id, catalog, held) {
+    if let Some(taken) = intake::intake(&service.manifest, task_id, catalog, held) {
         tables.push(system::inbox_events());
         tables.extend(taken.tables);
         decisions.extend(taken.decisions);
@@ -190,7 +190,9 @@ pub fn plan_service(
         return Err(vec![problem]);
     }
     let chosen = passing_on::choose(integration, manifest)?;
-    let told = Manifest { points: manifest.points.with_fields(&chosen.fields), ..manifest.clone() };
+    let unproved = unproved(integration, manifest);
+    let webhooks = manifest.webhooks.clone().filter(|_| unproved.is_none());
+    let told = Manifest { points: manifest.points.with_fields(&chosen.fields), webhooks, ..manifest.clone() };
     let manifest = &told;
     let (account, unanswered) = account(integration, manifest);
     let points = points(integration, manifest, catalog);
@@ -198,6 +200,7 @@ pub fn plan_service(
     let mut decisions: Vec<Decision> = account.iter().map(|value| of_value(value, manifest)).collect();
     decisions.extend(points.iter().map(|point| of_point(point, manifest)));
     decisions.extend(chosen.decisions);
+    decisions.extend(unproved.map(|name| hears_nothing(name, manifest)));
     let plan = ServicePlan {
         task_id: task_id.clone(),
         returns: Vec::new(),
@@ -211,6 +214,29 @@ pub fn plan_service(
         points,
     };
     Ok((plan, decisions))
+}
+
+/// What the provider's calls are proved by, where the task may leave it out and does: then there are none.
+fn unproved<'m>(integration: &ServiceIntegration, manifest: &'m Manifest) -> Option<&'m FieldName> {
+    let webhooks = manifest.webhooks.as_ref()?;
+    let is_given =
+        |name: &FieldName| integration.credentials.iter().any(|given| given.name.value.as_str() == name.as_str());
+    let optional = manifest.provider.credentials.iter().filter(|(_, credential)| credential.optional);
+    let mut left_out = optional.map(|(name, _)| name).filter(|name| !is_given(name));
+    left_out.find(|name| webhooks.is_proved_by(name))
+}
+
+fn hears_nothing(name: &FieldName, manifest: &Manifest) -> Decision {
+    let provider = &manifest.provider;
+    let secret = provider.secret_of(name);
+    Decision {
+        phase: Phase::ImplementIntegrationLogic,
+        subject: format!("calls of {}", provider.title),
+        decision: "none are taken in".to_owned(),
+        reason: format!(
+            "they are known by `{name}`, which the task does not name: `credentials: {{ {name}: \"${{secret:{secret}}}\" }}` would"
+        ),
+    }
 }
 
 /// Credentials of the task that the provider knows nothing of.

@@ -220,7 +220,8 @@ fn written(webhooks: &Webhooks, event: &Value) -> Vec<u8> {
         None => event.clone(),
         Some(pointer) => {
             let steps = pointer.to_string();
-            let names = steps.split('/').filter(|name| !name.is_empty()).rev();
+            // The list itself is what `*` stands for.
+            let names = steps.split('/').filter(|name| !name.is_empty() && *name != "*").rev();
             names.fold(json!([event]), |inside, name| Value::Object(Map::from_iter([(name.to_owned(), inside)])))
         }
     };

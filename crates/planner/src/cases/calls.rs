@@ -10,6 +10,8 @@ use plan::service::ServicePlan;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
 
+/// When it happened, where that tells events apart: a number of seconds or of less.
+const A_TIME: &str = "1750000000";
 /// What such an event is called.
 const KIND: &str = "case.of.the.plan";
 /// How much longer ago than it may be a call was signed, and how long before it is told anew, in seconds.
@@ -139,8 +141,13 @@ impl Calls<'_> {
         let mut event = Json::Object(Map::new());
         self.say(&self.webhooks.kind, KIND, &mut event, &mut headers)?;
         let mut says_which = false;
+        let of_time: Vec<&Reference> =
+            self.webhooks.time.iter().flat_map(Text::expressions).map(|expression| &expression.from).collect();
         for part in &self.webhooks.dedup.key {
-            says_which |= self.say(part, id, &mut event, &mut headers)?;
+            match part.expressions().any(|expression| of_time.contains(&&expression.from)) {
+                true => drop(self.say(part, A_TIME, &mut event, &mut headers)?),
+                false => says_which |= self.say(part, id, &mut event, &mut headers)?,
+            }
         }
         if !says_which {
             return None;

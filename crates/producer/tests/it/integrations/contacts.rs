@@ -1,11 +1,14 @@
 //! People who fill in a form, ask for a newsletter or make an account become contacts of a CRM that is played, and readers of a newsletter
 //! members of an audience: each by either server, with the fields that the task names.
 
+use super::hmac;
 use crate::harness::client::{ask, get, post};
 use crate::harness::played::Played;
 use crate::harness::repository;
 use crate::harness::server::{AUTH_SECRET, Kind, Server};
 use crate::harness::workspace::{Ended, Workspace, end, end_with_input};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use std::fs;
 use std::process::Command;
@@ -38,14 +41,20 @@ fn the_token_is_asked_for_and_a_sandbox_needs_none() {
     }
 }
 
-/// The three samples as they are, and a HubSpot that is played beside them.
-fn samples() -> (Workspace, Played) {
-    let mut workspace = Workspace::new();
+/// A HubSpot that is played, and a workspace that has its token.
+fn with_hubspot() -> (Workspace, Played) {
+    let workspace = Workspace::new();
     let played = Played::start(&workspace, "hubspot", &[]);
     let settings = format!("[simulated]\nhubspot = \"{}\"\n", played.told("address"));
     fs::write(workspace.path().join("producer.toml"), settings).unwrap();
     let mut set = workspace.command(&["secrets", "set", "HUBSPOT_ACCESS_TOKEN"]);
     end_with_input(&mut set, played.told("access_token")).must_end_with(0);
+    (workspace, played)
+}
+
+/// The three samples as they are, and a HubSpot that is played beside them.
+fn samples() -> (Workspace, Played) {
+    let (mut workspace, played) = with_hubspot();
     for sample in ["contact-newsletter-api", "user-accounts-api"] {
         workspace.run(&repository(&format!("tests/cases/tasks/{sample}.yaml"))).must_end_with(0);
     }
@@ -206,5 +215,56 @@ fn readers_of_a_newsletter_are_members_of_an_audience_until_they_leave() {
         is("subscribed");
         tells("/api/newsletter/unsubscribe", json!({ "email": email }));
         is("unsubscribed");
+    }
+}
+
+const CLIENT_SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// A task whose calls are known by that secret; without it there are none.
+fn heard(more: &str) -> String {
+    format!(
+        "task_id: crm\ntask_type: integrate_service\nspecifications:\n  service_integration:\n    service_type: crm\n    provider: hubspot\n    integration_points: [contact_form]\n{more}"
+    )
+}
+
+#[test]
+fn what_a_crm_tells_of_a_contact_is_kept_once_where_its_signature_is_right() {
+    let (mut workspace, played) = with_hubspot();
+    let told = workspace.run_text(&heard("")).must_end_with(0).response();
+    assert_eq!(told["output"]["integrations"][0].get("webhook_url"), None, "{told}");
+    end_with_input(&mut workspace.command(&["secrets", "set", "HUBSPOT_CLIENT_SECRET"]), CLIENT_SECRET)
+        .must_end_with(0);
+    let given = "    credentials: { client_secret: \"${secret:HUBSPOT_CLIENT_SECRET}\" }\n";
+    let told = workspace.run_text(&heard(given)).must_end_with(0).response();
+    let url = told["output"]["integrations"][0]["webhook_url"].as_str().unwrap();
+    assert!(url.ends_with("/webhooks/hubspot"), "{url}");
+    for (number, kind) in Kind::all_here().into_iter().enumerate() {
+        let mut command = command(kind, "task_crm", &mut workspace, &played);
+        let server = Server::of(command.env("HUBSPOT_CLIENT_SECRET", CLIENT_SECRET));
+        let event = |id: usize, source: &str| {
+            json!({
+                "eventId": id, "subscriptionId": 5, "portalId": 7, "appId": 9, "occurredAt": 1_750_000_000_000_u64,
+                "subscriptionType": "contact.propertyChange", "attemptNumber": 0, "objectId": 123 + number,
+                "propertyName": "phone", "propertyValue": "+1 555 0100", "changeSource": source,
+            })
+        };
+        let body = json!([event(1, "CRM_UI"), event(2, "INTEGRATION")]).to_string();
+        let call = |secret: &str, seconds_ago: i64| {
+            let at = (jiff::Timestamp::now().as_millisecond() - 1_000 * seconds_ago).to_string();
+            let digest = hmac(secret, &format!("POSThttp://localhost/webhooks/hubspot{body}{at}"));
+            let digest: Vec<u8> =
+                (0..32).map(|at| u8::from_str_radix(&digest[2 * at..2 * at + 2], 16).unwrap()).collect();
+            let mut request = post("/webhooks/hubspot", None, &body);
+            request.headers.insert("X-HubSpot-Signature-v3".to_owned(), STANDARD.encode(digest));
+            request.headers.insert("X-HubSpot-Request-Timestamp".to_owned(), at);
+            ask(server.address, &request, "").unwrap().status
+        };
+        assert_eq!((call("another secret of another app", 0), call(CLIENT_SECRET, 400)), (401, 401));
+        assert_eq!((call(CLIENT_SECRET, 0), call(CLIENT_SECRET, 200)), (200, 200), "{}", server.log());
+        let told = workspace.query("SELECT payload FROM outbox_events WHERE name = 'crm_contact_changed' ORDER BY id");
+        assert_eq!(told.len(), number + 1, "once, and what we have told it ourselves not at all");
+        let last: Value = serde_json::from_str(&told[number][0]).unwrap();
+        let contact = (123 + number).to_string();
+        assert_eq!(last, json!({ "contact": contact, "property": "phone", "value": "+1 555 0100" }));
     }
 }
