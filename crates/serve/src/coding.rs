@@ -82,7 +82,7 @@ pub(crate) fn is_compressible(content_type: &str) -> bool {
 }
 
 /// `gzip;q=0.5` as its name and thousandths; `None` for what cannot be read.
-fn weight(text: &str) -> Option<(String, u16)> {
+pub(crate) fn weight(text: &str) -> Option<(String, u16)> {
     let mut parts = text.split(';').map(str::trim);
     let name = parts.next().filter(|name| !name.is_empty())?.to_ascii_lowercase();
     let quality = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));

@@ -1,6 +1,7 @@
 //! A page of rows as an answer: JSON, CSV or NDJSON, with its tag and the link to the page behind it. Rows come in, bytes go out.
 
 use crate::answer::Answer;
+use crate::coding::weight;
 use crate::encode::{self, Key};
 use plan::procedure::RowsFormat;
 use std::sync::Arc;
@@ -41,6 +42,20 @@ impl Columns {
             plain: fields.len(),
         }
     }
+}
+
+/// Of the three ways to write rows the one that the caller likes best: JSON among equals, and where none of them is liked (RFC 9110, 12.5.1).
+pub(crate) fn accepted(accept: &str) -> RowsFormat {
+    let weights: Vec<(String, u16)> = accept.split(',').filter_map(weight).collect();
+    let stated = |range: &str| weights.iter().find(|(known, _)| known == range).map(|(_, weight)| *weight);
+    // The range that says most of a type counts.
+    let of = |format: &RowsFormat| {
+        let media_type = format.content_type().split(';').next().unwrap_or_default();
+        let group = media_type.split('/').next().unwrap_or_default();
+        stated(media_type).or_else(|| stated(&format!("{group}/*"))).or_else(|| stated("*/*")).unwrap_or(0)
+    };
+    let formats = [RowsFormat::Ndjson, RowsFormat::Csv, RowsFormat::Json];
+    formats.into_iter().max_by_key(of).unwrap_or(RowsFormat::Json)
 }
 
 /// The answer with a page of a list with these columns. `query` is the query string that asked for it.
@@ -134,6 +149,25 @@ mod tests {
             (Datum::Boolean(true), FieldType::Boolean, "true"),
         ] {
             assert_eq!(cell(&given, &field_type), expected, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn the_caller_says_how_rows_are_written() {
+        for (accept, expected) in [
+            ("", RowsFormat::Json),
+            ("*/*", RowsFormat::Json),
+            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", RowsFormat::Json),
+            ("text/csv", RowsFormat::Csv),
+            ("Text/CSV; header=present", RowsFormat::Csv),
+            ("text/*, */*;q=0.1", RowsFormat::Csv),
+            ("application/json;q=0.5, application/x-ndjson", RowsFormat::Ndjson),
+            ("application/json;q=0, */*", RowsFormat::Csv),
+            ("text/csv;q=0, */*;q=0.5, application/x-ndjson;q=0.6", RowsFormat::Ndjson),
+            ("image/png", RowsFormat::Json),
+            ("text/csv;q=2", RowsFormat::Json),
+        ] {
+            assert_eq!(accepted(accept), expected, "{accept}");
         }
     }
 

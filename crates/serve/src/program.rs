@@ -232,6 +232,8 @@ pub(crate) enum Operation {
         slot: usize,
         columns: Columns,
         format: RowsFormat,
+        /// Whether a caller may ask for another format.
+        is_asked: bool,
         writes: Writes,
     },
     Records {
@@ -572,11 +574,11 @@ impl Compiler<'_> {
                 let names = self.slots.get(slot).map_or_else(Vec::new, |(_, fields)| {
                     fields.iter().map(|field| Arc::from(field.as_str())).collect()
                 });
-                let query = self.procedure.body.iter().find_map(|item| match item {
-                    Item::Let(bound, Step::Read { query, .. }) if bound == slot => Some(query),
+                let read = self.procedure.body.iter().find_map(|item| match item {
+                    Item::Let(bound, Step::Read { query, filled_by, .. }) if bound == slot => Some((query, filled_by)),
                     _ => None,
                 });
-                let query = query.ok_or_else(|| self.unsupported("rows that no read gives"))?;
+                let (query, asked) = read.ok_or_else(|| self.unsupported("rows that no read gives"))?;
                 let related = query.related().map(|_| FieldType::Json);
                 let mut types = self.types(query)?;
                 let plain = types.len();
@@ -585,6 +587,7 @@ impl Compiler<'_> {
                     slot: number,
                     columns: Columns { keys: names.iter().map(|name| Key::new(name)).collect(), names, types, plain },
                     format: *format,
+                    is_asked: *format == RowsFormat::Json && asked.is_some(),
                     writes: *writes,
                 })
             }

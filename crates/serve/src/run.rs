@@ -103,6 +103,8 @@ pub(crate) struct Facts {
     /// The path's parameters, decoded.
     pub parameters: Vec<(String, String)>,
     pub if_match: Option<String>,
+    /// The media types that it takes.
+    pub accept: Option<String>,
     /// How it wants to be done, and how much it wants to be answered.
     pub prefer: Option<String>,
 }
@@ -1267,12 +1269,18 @@ impl Frame {
     fn exit(&self, operation: &Operation) -> Flow {
         match operation {
             Operation::Answer { answer: parts, writes } => Flow::Exit(self.answer(parts), *writes),
-            Operation::Rows { slot, columns, format, writes } => {
+            Operation::Rows { slot, columns, format, is_asked, writes } => {
                 let Slot::Page(page) = &self.slots[*slot] else {
                     unreachable!("a checked procedure answers with the rows of a list")
                 };
                 let query = self.facts.uri.query().unwrap_or_default();
-                Flow::Exit(page::answer(page, columns, *format, query), *writes)
+                if !is_asked {
+                    return Flow::Exit(page::answer(page, columns, *format, query), *writes);
+                }
+                let format = self.facts.accept.as_deref().map_or(*format, page::accepted);
+                let mut answer = page::answer(page, columns, format, query);
+                answer.headers.push(("vary", "Accept".to_owned()));
+                Flow::Exit(answer, *writes)
             }
             Operation::Records { status, slot, writes } => {
                 let list = self.value(&Expression::Slot(*slot)).to_json();

@@ -55,8 +55,8 @@ export function plainTag(tag) {
   return tag.replace(new RegExp(`-(?:${codings.join('|')})"$`), '"');
 }
 
-// `gzip;q=0.5` as its name and weight.
-function weightOf(text) {
+/** `gzip;q=0.5` as its name and weight. */
+export function weightOf(text) {
   const [name, ...parameters] = text.split(';').map((part) => part.trim().toLowerCase());
   const quality = parameters.find((parameter) => parameter.startsWith('q='))?.slice(2) ?? '1';
   return name !== '' && /^(?:0(?:\.\d*)?|1(?:\.0*)?)$/.test(quality) ? [name, Number(quality)] : undefined;

@@ -1,8 +1,30 @@
 // Answers with one page of a list, as JSON, CSV (RFC 4180) or NDJSON, with its tag and the link to the page behind it. It reads
 // no rows: `readPage` of listing.js gives them.
 
+import { weightOf } from './coding.js';
 import { etagOfText } from './etag.js';
 import { respondText } from './response.js';
+
+const formats = ['application/json', 'text/csv', 'application/x-ndjson'];
+
+/**
+ * Of these the one that the caller likes best: the first among equals, and where none of them is liked (RFC 9110, 12.5.1).
+ * @param {string} [accept]
+ */
+export function acceptedFormat(accept = '*/*') {
+  const weights = new Map(accept.split(',').map(weightOf).filter(Boolean).reverse());
+  // The range that says most of a type counts.
+  const weight = (type) => weights.get(type) ?? weights.get(type.replace(/\/.*/, '/*')) ?? weights.get('*/*') ?? 0;
+  return formats.reduce((best, type) => (weight(type) > weight(best) ? type : best));
+}
+
+/** The page of a list as the caller asks for it. Parameters as for `respondCsv`. */
+export function respondList(request, page, listing) {
+  const format = acceptedFormat(request.header('accept'));
+  const respond = { 'text/csv': respondCsv, 'application/x-ndjson': respondNdjson }[format] ?? respondPage;
+  const answer = respond(request, page, listing);
+  return { ...answer, headers: { ...answer.headers, Vary: 'Accept' } };
+}
 
 /**
  * `{"items": [...], "next": cursor or null}`, with the `total` where it was asked for.

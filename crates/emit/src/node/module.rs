@@ -49,6 +49,7 @@ pub enum Import {
     RespondCsv,
     RespondNdjson,
     RespondPage,
+    RespondList,
     HashPassword,
     VerifyPassword,
     ValidatePatch,
@@ -74,7 +75,7 @@ pub enum Import {
 }
 
 impl Import {
-    const ALL: [Self; 44] = [
+    const ALL: [Self; 45] = [
         Self::AuthorizeUser,
         Self::RandomToken,
         Self::RespondKeys,
@@ -97,6 +98,7 @@ impl Import {
         Self::RespondCsv,
         Self::RespondNdjson,
         Self::RespondPage,
+        Self::RespondList,
         Self::HashPassword,
         Self::VerifyPassword,
         Self::ValidatePatch,
@@ -149,6 +151,7 @@ impl Import {
             Self::RespondCsv => "respondCsv",
             Self::RespondNdjson => "respondNdjson",
             Self::RespondPage => "respondPage",
+            Self::RespondList => "respondList",
             Self::ValidateListing => "validateListing",
             Self::Problem => "Problem",
             Self::Anonymous => "anonymous",
@@ -184,7 +187,7 @@ impl Import {
             Self::Etag | Self::IsCurrent => "etag",
             Self::NumberOrNull | Self::UuidOrNull | Self::Uuidv7 => "identifiers",
             Self::ReadPage | Self::ValidateListing => "listing",
-            Self::RespondCsv | Self::RespondNdjson | Self::RespondPage => "page",
+            Self::RespondCsv | Self::RespondList | Self::RespondNdjson | Self::RespondPage => "page",
             Self::ValidatePatch => "patch",
             Self::IsList => "body",
             Self::Prefers => "preference",

@@ -1158,6 +1158,7 @@ impl<'a> Writer<'_, 'a> {
             }
             Response::Rows { slot, format } => {
                 let rows = self.local(slot);
+                let is_asked = matches!(self.slots.get(slot), Some(Held::Page));
                 let page = match self.slots.get(slot) {
                     Some(Held::Page) => Expression::text(rows),
                     Some(Held::Rows) => Expression::Object(vec![
@@ -1168,6 +1169,10 @@ impl<'a> Writer<'_, 'a> {
                 };
                 let mut arguments = vec![Expression::text("request"), page];
                 let (import, callee) = match format {
+                    RowsFormat::Json if is_asked => {
+                        arguments.push(Expression::text(self.listed_columns()?));
+                        (Import::RespondList, "respondList")
+                    }
                     RowsFormat::Json => (Import::RespondPage, "respondPage"),
                     RowsFormat::Ndjson => (Import::RespondNdjson, "respondNdjson"),
                     RowsFormat::Csv => {

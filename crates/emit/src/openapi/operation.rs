@@ -170,11 +170,13 @@ impl Writer {
             Content::Nothing | Content::Record(_) | Content::Records(_) => None,
         });
         let media_type = format.map_or(JSON, RowsFormat::content_type);
-        json!({
-            "description": status_text(status),
-            "headers": headers,
-            "content": {media_type: {"schema": schema, "example": example}},
-        })
+        let mut content = json!({media_type: {"schema": schema, "example": example}});
+        if format == Some(RowsFormat::Json) && outline.listing.is_some() {
+            for format in [RowsFormat::Csv, RowsFormat::Ndjson] {
+                content[format.content_type()] = json!({"schema": text_schema(format)});
+            }
+        }
+        json!({"description": status_text(status), "headers": headers, "content": content})
     }
 
     /// Records and the rows of lists are components named after the entity, so that endpoints share them.
@@ -201,14 +203,7 @@ impl Writer {
                 let item = self.component(&record, self.answer_schema(outline, fields));
                 Some(json!({"type": "array", "items": item}))
             }
-            (Content::Page(_, RowsFormat::Csv), _) => {
-                let description =
-                    "RFC 4180 with a header row. A text that a spreadsheet would run gets a `'` before it.";
-                Some(json!({"type": "string", "description": description}))
-            }
-            (Content::Page(_, RowsFormat::Ndjson), _) => {
-                Some(json!({"type": "string", "description": "One JSON object a line."}))
-            }
+            (Content::Page(_, format @ (RowsFormat::Csv | RowsFormat::Ndjson)), _) => Some(text_schema(*format)),
             (Content::Page(fields, RowsFormat::Json), _) => {
                 let item = self.picked(outline, &record, self.row_schema(fields));
                 let mut next =
@@ -321,4 +316,13 @@ fn status_text(status: u16) -> &'static str {
         204 => "Done; there is nothing to say.",
         _ => "Done.",
     }
+}
+
+/// Rows that are one text.
+fn text_schema(format: RowsFormat) -> Value {
+    let description = match format {
+        RowsFormat::Csv => "RFC 4180 with a header row. A text that a spreadsheet would run gets a `'` before it.",
+        RowsFormat::Json | RowsFormat::Ndjson => "One JSON object a line.",
+    };
+    json!({"type": "string", "description": description})
 }

@@ -283,7 +283,7 @@ fn the_endpoints_of_records() {
             import { etag, isCurrent } from '../../lib/etag.js';
             import { uuidv7 } from '../../lib/identifiers.js';
             import { readPage, validateListing } from '../../lib/listing.js';
-            import { respondPage } from '../../lib/page.js';
+            import { respondList } from '../../lib/page.js';
             import { Problem } from '../../lib/problem.js';
             import { respond } from '../../lib/response.js';
             import { validate, validateChanges } from '../../lib/validation.js';
@@ -350,7 +350,7 @@ fn the_endpoints_of_records() {
                 limits.default.take(request, caller);
                 const asked = validateListing(request, productList);
                 const rows = await readPage(database, asked, listProducts);
-                return respondPage(request, rows);
+                return respondList(request, rows, productList);
               });
 
               // GET /api/products/{id}: reads one product.

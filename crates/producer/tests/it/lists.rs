@@ -165,6 +165,35 @@ fn filters_keep(servers: &Servers) {
     }
     fields_are_picked(servers);
     rows_are_counted(servers);
+    rows_are_written_as_asked(servers);
+}
+
+/// By every server in the same bytes, page after page.
+fn rows_are_written_as_asked(servers: &Servers) {
+    let ask = |turn: usize, accept: &str, query: &str| {
+        let headers = BTreeMap::from([("accept".to_owned(), accept.to_owned())]);
+        let answer = servers.answer(turn, &CaseRequest { headers, ..get(&format!("{PRODUCTS}?{query}")) });
+        assert!(answer.headers["vary"].split(", ").any(|name| name == "Accept"), "{:?}", answer.headers);
+        answer
+    };
+    for turn in 0..servers.servers.len() {
+        for (accept, media_type, expected) in [
+            ("text/csv", "text/csv; charset=utf-8; header=present", "name,stock\r\nA,-3\r\n"),
+            ("application/json;q=0.1, application/x-ndjson", "application/x-ndjson", "{\"name\":\"A\",\"stock\":-3}\n"),
+            ("text/html, */*;q=0.8", "application/json", "{\"items\":[{\"name\":\"A\",\"stock\":-3}],\"next\":"),
+            ("image/png", "application/json", "{\"items\":[{\"name\":\"A\",\"stock\":-3}],\"next\":"),
+        ] {
+            let answer = ask(turn, accept, "fields=name,stock&sort=name&limit=1");
+            let text = String::from_utf8(answer.body).unwrap();
+            assert!(answer.headers["content-type"] == media_type && text.starts_with(expected), "{accept}: {text}");
+            assert!(answer.headers["link"].ends_with("rel=\"next\""), "{:?}", answer.headers);
+            let [whole, known] = [turn, 0].map(|turn| ask(turn, accept, "sort=name"));
+            assert_eq!((&whole.body, &whole.headers["etag"]), (&known.body, &known.headers["etag"]), "{accept}");
+        }
+        let headers = BTreeMap::from([("accept".to_owned(), "text/csv".to_owned())]);
+        let refused = servers.answer(turn, &CaseRequest { headers, ..get(&format!("{PRODUCTS}?limit=0")) });
+        assert_eq!((refused.status, refused.headers["content-type"].as_str()), (422, "application/problem+json"));
+    }
 }
 
 /// However many a page has, and wherever it begins.

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Decimal } from '../decimal.js';
-import { respondCsv, respondNdjson, respondPage } from '../page.js';
+import { acceptedFormat, respondCsv, respondNdjson, respondPage } from '../page.js';
 
 const columns = {
   id: { kind: 'uuid' },
@@ -68,4 +68,23 @@ test('each line of NDJSON is an object', () => {
   assert.equal(headers['Content-Type'], 'application/x-ndjson');
   assert.equal(text, '{"id":"1"}\n{"id":"2"}\n');
   assert.equal(respondNdjson(asking(), { items: [], next: null }).text, '');
+});
+
+test('the caller says how rows are written', () => {
+  for (const [accept, expected] of [
+    [undefined, 'application/json'],
+    ['', 'application/json'],
+    ['*/*', 'application/json'],
+    ['text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8', 'application/json'],
+    ['text/csv', 'text/csv'],
+    ['Text/CSV; header=present', 'text/csv'],
+    ['text/*, */*;q=0.1', 'text/csv'],
+    ['application/json;q=0.5, application/x-ndjson', 'application/x-ndjson'],
+    ['application/json;q=0, */*', 'text/csv'],
+    ['text/csv;q=0, */*;q=0.5, application/x-ndjson;q=0.6', 'application/x-ndjson'],
+    ['image/png', 'application/json'],
+    ['text/csv;q=2', 'application/json'],
+  ]) {
+    assert.equal(acceptedFormat(accept), expected, accept);
+  }
 });

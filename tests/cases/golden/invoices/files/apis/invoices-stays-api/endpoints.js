@@ -6,7 +6,7 @@
 import { etag, isCurrent } from '../../lib/etag.js';
 import { uuidv7 } from '../../lib/identifiers.js';
 import { readPage, validateListing } from '../../lib/listing.js';
-import { respondPage } from '../../lib/page.js';
+import { respondList } from '../../lib/page.js';
 import { validatePatch } from '../../lib/patch.js';
 import { prefers } from '../../lib/preference.js';
 import { Problem } from '../../lib/problem.js';
@@ -224,7 +224,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
     limits.default.take(request, anonymous(request));
     const asked = validateListing(request, invoiceList);
     const rows = await readPage(database, asked, listInvoices);
-    return respondPage(request, rows);
+    return respondList(request, rows, invoiceList);
   });
 
   // GET /api/invoices/{id}: reads one invoice.
@@ -580,6 +580,6 @@ export function registerEndpoints(application, { database, metrics, counts }) {
     limits.default.take(request, anonymous(request));
     const asked = validateListing(request, stayList);
     const rows = await readPage(database, asked, listStays);
-    return respondPage(request, rows);
+    return respondList(request, rows, stayList);
   });
 }

@@ -8,7 +8,7 @@ import { isList } from '../../lib/body.js';
 import { etag, isCurrent } from '../../lib/etag.js';
 import { uuidv7 } from '../../lib/identifiers.js';
 import { readPage, validateListing } from '../../lib/listing.js';
-import { respondPage } from '../../lib/page.js';
+import { respondList } from '../../lib/page.js';
 import { validatePatch } from '../../lib/patch.js';
 import { prefers } from '../../lib/preference.js';
 import { Problem } from '../../lib/problem.js';
@@ -147,7 +147,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
     limits.default.take(request, anonymous(request));
     const asked = validateListing(request, productList);
     const rows = await readPage(database, asked, listProducts);
-    return respondPage(request, rows);
+    return respondList(request, rows, productList);
   });
 
   // GET /api/products/{id}: reads one product.
