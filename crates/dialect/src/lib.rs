@@ -18,10 +18,10 @@ mod tests;
 
 use plan::DatabasePlan;
 use plan::database::{Column, Index, NoOverlap, Nullability, ObservedTable, Statement, Table};
-use plan::query::{Holes, OnConflict, Order, Output, Predicate, Query, Related, RowLock, Write};
+use plan::query::{Cardinality, Holes, OnConflict, Order, Output, Predicate, Query, Related, RowLock, Write};
 use plan::system;
 use plan::value::{Comparison, Value};
-use relational::{Lowering, Words};
+use relational::{Lowering, Nested, Words};
 use std::borrow::Cow;
 use vocab::{ColumnName, Datum, Engine, FieldName, FieldType, TableName};
 
@@ -304,6 +304,19 @@ pub fn narrowed(query: &Query, fields: &[FieldName], order: &[Order]) -> Query {
 /// # Errors
 /// [`Unsupported`] where the engine's lowering has no words for it.
 pub fn lower_listing_base(database: &DatabasePlan, query: &Query) -> Result<Lowered, Unsupported> {
+    lower_listing_base_with(database, query, &[])
+}
+
+/// The same with rows of others of which the request asks something: which of them, in which order, how many. The values of each one's
+/// filters ([`values`]) follow those that it has anyway.
+///
+/// # Errors
+/// [`Unsupported`] where the engine's lowering has no words for it.
+pub fn lower_listing_base_with(
+    database: &DatabasePlan,
+    query: &Query,
+    related: &[(FieldName, Listing)],
+) -> Result<Lowered, Unsupported> {
     if database.engine == Engine::MongoDb {
         return mongodb::lowering::listing_base(
             mongodb::lowering::Lowering::new(&database.tables, &query.from)?,
@@ -311,7 +324,36 @@ pub fn lower_listing_base(database: &DatabasePlan, query: &Query) -> Result<Lowe
         );
     }
     // Placeholders become the engine's own when the request has added its part.
-    relational::listing_base(Lowering::new(words(database.engine), &database.tables, &query.from), query)
+    relational::listing_base(Lowering::new(words(database.engine), &database.tables, &query.from), query, related)
+}
+
+/// A row with rows of others of which the request asks something, as a statement: see [`lower_listing_base_with`].
+///
+/// # Errors
+/// [`Unsupported`] where the engine's lowering has no words for it.
+pub fn lower_query_with(
+    database: &DatabasePlan,
+    query: &Query,
+    related: &[(FieldName, Listing)],
+) -> Result<Lowered, Unsupported> {
+    Ok(finished(database.engine, lower_listing_base_with(database, query, related)?))
+}
+
+/// The values of a listing's filters, in the order of their placeholders.
+#[must_use]
+pub fn values(listing: &Listing) -> Vec<Datum> {
+    fn of(filter: &Wanted, values: &mut Vec<Datum>) {
+        match filter {
+            Wanted::Compare(_, _, value) | Wanted::Holds(_, _, value) => values.push(value.clone()),
+            Wanted::OneOf(_, several) => values.extend(several.iter().cloned()),
+            Wanted::Null(_) => {}
+            Wanted::All(inner) | Wanted::Any(inner) => inner.iter().for_each(|filter| of(filter, values)),
+            Wanted::Not(inner) => of(inner, values),
+        }
+    }
+    let mut values = Vec::new();
+    listing.filters.iter().for_each(|filter| of(filter, &mut values));
+    values
 }
 
 /// A listing as a statement, at request time. `base` is the text of [`lower_listing_base`] for the query; the values
@@ -344,8 +386,11 @@ pub fn lower_count(database: &DatabasePlan, query: &Query, base: &str, asked: &L
     (lowered.text, binds)
 }
 
+/// What stands in [`lower_related`] for more that the rows must hold, for their order, and for how many there are at most.
+pub const RELATED_HOLES: [&str; 3] = ["#more", "#order", "#most"];
+
 /// The rows of another table that come with a row of `from`, as the statement that makes one text of them ([`nests`]): an output of a
-/// statement about that row. Its placeholders are `?`.
+/// statement about that row. Its placeholders are `?`; of a list it has [`RELATED_HOLES`], which a request fills.
 ///
 /// # Errors
 /// [`Unsupported`] where the engine's lowering has no words for it.
@@ -354,7 +399,11 @@ pub fn lower_related(database: &DatabasePlan, from: &TableName, related: &Relate
     if database.engine == Engine::MongoDb {
         return Err(Unsupported { engine: database.engine, what });
     }
-    relational::nested(Lowering::new(words(database.engine), &database.tables, from), from, related)
+    let asked = match related.cardinality {
+        Cardinality::One => Nested::Usual,
+        Cardinality::Many => Nested::Open,
+    };
+    relational::nested(Lowering::new(words(database.engine), &database.tables, from), from, related, asked)
 }
 
 /// A write as a statement.

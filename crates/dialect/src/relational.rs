@@ -7,7 +7,7 @@ use plan::query::{
     Add, Assigned, Cardinality, Direction, Holes, OnConflict, Order, Output, Predicate, Query, Related, RowLock, Write,
 };
 use plan::value::{Comparison, Value};
-use vocab::{ColumnName, Datum, Engine, FieldType, TableName};
+use vocab::{ColumnName, Datum, Engine, FieldName, FieldType, TableName};
 
 /// The trigger that keeps a table's times and versions.
 pub fn touch_trigger(table: &Table) -> String {
@@ -102,7 +102,18 @@ pub struct Lines {
     /// ` ORDER BY ...`, where they have an order.
     pub order: String,
     /// How many at most.
-    pub most: u32,
+    pub most: String,
+}
+
+/// What is asked of rows that come with another one.
+#[derive(Clone, Copy)]
+pub enum Nested<'a> {
+    /// Nothing.
+    Usual,
+    /// What the request asks of them.
+    Asked(&'a Listing),
+    /// What a request asks of them is not known yet: [`crate::RELATED_HOLES`].
+    Open,
 }
 
 /// The text of engines that aggregate what comes of a query with an order and a limit of its own, which they keep.
@@ -201,7 +212,7 @@ pub fn query(lowering: Lowering<'_>, query: &Query) -> Result<Lowered, Unsupport
             what: "a query that a request completes, in one piece",
         });
     }
-    let mut lowered = select(lowering, query)?;
+    let mut lowered = select(lowering, query, &[])?;
     filter(lowering, &query.filter, &mut lowered);
     if !query.order.is_empty() {
         lowered.text.push_str(" ORDER BY ");
@@ -215,8 +226,12 @@ pub fn query(lowering: Lowering<'_>, query: &Query) -> Result<Lowered, Unsupport
 }
 
 /// The part of a listing that no request changes.
-pub fn listing_base(lowering: Lowering<'_>, query: &Query) -> Result<Lowered, Unsupported> {
-    let mut lowered = select(lowering, query)?;
+pub fn listing_base(
+    lowering: Lowering<'_>,
+    query: &Query,
+    related: &[(FieldName, Listing)],
+) -> Result<Lowered, Unsupported> {
+    let mut lowered = select(lowering, query, related)?;
     filter(lowering, &query.filter, &mut lowered);
     Ok(lowered)
 }
@@ -314,7 +329,7 @@ fn order(lowering: Lowering<'_>, levels: &[Order]) -> String {
     levels.join(", ")
 }
 
-fn select(lowering: Lowering<'_>, query: &Query) -> Result<Lowered, Unsupported> {
+fn select(lowering: Lowering<'_>, query: &Query, asked: &[(FieldName, Listing)]) -> Result<Lowered, Unsupported> {
     let mut outputs = Vec::new();
     let mut binds = Vec::new();
     for output in &query.outputs {
@@ -326,7 +341,9 @@ fn select(lowering: Lowering<'_>, query: &Query) -> Result<Lowered, Unsupported>
                 outputs.push(format!("{} AS {}", lowering.quote(column.as_str()), lowering.quote(field.as_str())));
             }
             Output::Related(related) => {
-                let rows = nested(lowering, &query.from, related)?;
+                let asked = asked.iter().find(|(name, _)| *name == related.field);
+                let asked = asked.map_or(Nested::Usual, |(_, listing)| Nested::Asked(listing));
+                let rows = nested(lowering, &query.from, related, asked)?;
                 outputs.push(format!("({}) AS {}", rows.text, lowering.quote(related.field.as_str())));
                 binds.extend(rows.binds);
             }
@@ -342,7 +359,12 @@ const OTHERS: &str = "other_rows";
 const LINKS: &str = "link_rows";
 
 /// The rows that a row of `outer` leads to, as one text.
-pub fn nested(lowering: Lowering<'_>, outer: &TableName, related: &Related) -> Result<Lowered, Unsupported> {
+pub fn nested(
+    lowering: Lowering<'_>,
+    outer: &TableName,
+    related: &Related,
+    asked: Nested<'_>,
+) -> Result<Lowered, Unsupported> {
     let unsupported = || Unsupported { engine: lowering.words.engine, what: "nested rows" };
     let nesting = lowering.words.nesting.ok_or_else(unsupported)?;
     let Related { local, foreign, cardinality, through, query, .. } = related;
@@ -379,9 +401,25 @@ pub fn nested(lowering: Lowering<'_>, outer: &TableName, related: &Related) -> R
         Cardinality::One => 1,
         Cardinality::Many => query.holes.page.ok_or_else(unsupported)?.default,
     };
-    let order = match &query.order[..] {
+    let in_order = |levels: &[Order]| match levels {
         [] => String::new(),
         levels => format!(" ORDER BY {}", order(others, levels)),
+    };
+    let (order, most) = match asked {
+        Nested::Usual => (in_order(&query.order), most.to_string()),
+        Nested::Asked(listing) => {
+            let mut binds = Vec::new();
+            for filter in &listing.filters {
+                rows.text.push_str(&format!(" AND {}", wanted(others, filter, &mut binds)));
+            }
+            rows.binds.extend(binds.into_iter().map(Value::Literal));
+            (in_order(&listing.order), listing.limit.to_string())
+        }
+        Nested::Open => {
+            let [more, order, most] = crate::RELATED_HOLES;
+            rows.text.push_str(more);
+            (format!(" ORDER BY {order}"), most.to_owned())
+        }
     };
     let text = (nesting.statement)(&Lines { cells: cells.join(", "), from: rows.text, order, most });
     Ok(Lowered { text, binds: rows.binds })

@@ -192,6 +192,8 @@ pub struct RelatedRows<'a> {
     pub fields: Vec<RowField<'a>>,
     /// How many there are at most of a list; none where it is one row or null.
     pub most: Option<u32>,
+    /// The query of them, with what may be asked of it.
+    pub query: &'a Query,
 }
 
 /// What becomes of the cookie of a session.
@@ -303,6 +305,13 @@ fn outline<'a>(plan: &'a Plan, endpoint: &'a Endpoint) -> Option<Outline<'a>> {
     })
 }
 
+impl<'a> RelatedRows<'a> {
+    /// What may be asked of them, where there are several.
+    pub fn listing(&self) -> Option<Listing<'a>> {
+        self.most.map(|_| Listing { holes: &self.query.holes, query: self.query })
+    }
+}
+
 /// The rows of other tables that may come with what a read gives.
 fn related<'a>(plan: &'a Plan, items: &[&'a Item]) -> Vec<RelatedRows<'a>> {
     let read = items.iter().find_map(|item| match item {
@@ -318,7 +327,7 @@ fn related<'a>(plan: &'a Plan, items: &[&'a Item]) -> Vec<RelatedRows<'a>> {
             Output::Related(_) => None,
         });
         let most = related.query.holes.page.map(|page| page.default);
-        RelatedRows { name: &related.field, fields: fields.collect(), most }
+        RelatedRows { name: &related.field, fields: fields.collect(), most, query: &related.query }
     };
     read.into_iter().flat_map(Query::related).map(rows).collect()
 }

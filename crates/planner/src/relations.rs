@@ -6,7 +6,7 @@ use plan::api::{ApiPlan, Endpoint};
 use plan::database::ForeignKey;
 use plan::database::permission::Owned;
 use plan::procedure::{Item, Response, Scheme, Step, Trigger};
-use plan::query::{Cardinality, Choice, Holes, Output, Predicate, Query, Related, RowLock, Through};
+use plan::query::{Cardinality, Choice, Holes, Output, Page, Predicate, Query, Related, RowLock, Through};
 use plan::value::{RequestValue, Value};
 use plan::{Decision, Phase, Scope, Table};
 use std::collections::{BTreeMap, BTreeSet};
@@ -166,7 +166,7 @@ impl Shown {
             outputs: query.outputs.iter().filter(is_shown).cloned().collect(),
             filter: filter.into_iter().cloned().collect(),
             order: query.order.clone(),
-            holes: Holes { page: query.holes.page, ..Holes::default() },
+            holes: query.holes.clone(),
             lock: RowLock::None,
         };
         (query.holes.selection == Choice::Open).then(|| Self {
@@ -177,6 +177,18 @@ impl Shown {
             of_path: of_path.into_iter().filter_map(column_of_path).cloned().collect(),
             parent,
         })
+    }
+
+    /// What may be asked of its rows where they come with another one: fields, and of a list which, how many and in which order.
+    fn holes_of(&self, page: Option<Page>) -> Holes {
+        let fields = Holes { selection: Choice::Open, ..Holes::default() };
+        match page {
+            None => fields,
+            Some(page) => {
+                let Holes { filters, sorts, .. } = self.query.holes.clone();
+                Holes { filters, sorts, page: Some(page), ..fields }
+            }
+        }
     }
 
     /// The columns that callers know: what leads from one row to another tells what they hold.
@@ -271,7 +283,7 @@ impl Way {
             cardinality: self.cardinality,
             through,
             scopes,
-            query: Query { holes: Holes { page, ..Holes::default() }, ..rows.query.clone() },
+            query: Query { holes: rows.holes_of(page), ..rows.query.clone() },
         })
     }
 }

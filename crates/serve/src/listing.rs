@@ -1,10 +1,9 @@
 //! Lists: what the query string asks for, checked against what the plan allows, and the cursors that lead from page to page.
 
 use crate::filter::{self, Offer};
-use crate::program::related;
 use crate::validation::{MAX_ENTRIES, Why, Wrong, cursor_value, parameter_number, parameter_value};
 use dialect::{Listing, Wanted};
-use plan::query::{Choice, Direction, Holes, Order, Page, Total};
+use plan::query::{Cardinality, Choice, Direction, Holes, Order, Page, Related, Total};
 use plan::value::Comparison;
 use plan::{DatabasePlan, Query, Scope};
 use vocab::{ColumnName, Datum, FieldName, FieldType, hex};
@@ -33,8 +32,34 @@ pub(crate) struct ListingCheck {
 /// rows' behind the fields'.
 pub(crate) struct SelectionCheck {
     pub names: Vec<FieldName>,
-    /// With what a key must be good for besides.
-    pub related: Vec<(FieldName, Vec<Scope>)>,
+    pub related: Vec<RelatedCheck>,
+}
+
+/// What a request may ask of rows that come with a row: `reviews.limit`.
+pub(crate) struct RelatedCheck {
+    name: FieldName,
+    /// What a key must be good for besides.
+    scopes: Vec<Scope>,
+    fields: Vec<FieldName>,
+    /// Which rows, where there are several.
+    listing: Option<ListingCheck>,
+}
+
+/// What one request asks of rows that come with a row.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Nested {
+    /// Which of them, in which order, how many.
+    pub listings: Vec<(FieldName, Listing)>,
+    /// The fields that are wanted of them.
+    pub fields: Vec<(FieldName, Vec<FieldName>)>,
+}
+
+/// What one request asks of a record: its fields and the rows of others that are wanted, by their places, in this order; none where it is
+/// all fields and nothing else.
+#[derive(Debug, Clone)]
+pub(crate) struct Picked {
+    pub places: Option<Vec<usize>>,
+    pub nested: Nested,
 }
 
 /// What one request asks.
@@ -45,6 +70,8 @@ pub(crate) struct Asked {
     pub sort: String,
     /// The fields and rows of others that are wanted, by their places, in this order; none where it is all fields and nothing else.
     pub fields: Option<Vec<usize>>,
+    /// What is asked of those rows.
+    pub nested: Nested,
     /// Whether it is said how many rows there are.
     pub counts: bool,
     /// Rows a page; the listing asks for one more, to know whether there is another page.
@@ -71,7 +98,7 @@ impl ListingCheck {
             Choice::Fixed => None,
             Choice::Open => Some(SelectionCheck {
                 names: query.of_columns().outputs.iter().map(|output| output.field().clone()).collect(),
-                related: related(query),
+                related: related(query, database)?,
             }),
         };
         Some(Self {
@@ -97,6 +124,7 @@ impl ListingCheck {
         let mut filters = Vec::new();
         let mut fields = None;
         let mut included = None;
+        let mut nested = Nested::default();
         let mut offset = None;
         let mut counts = false;
         for (place, (name, text)) in form_urlencoded::parse(query_string.as_bytes()).enumerate() {
@@ -107,16 +135,17 @@ impl ListingCheck {
             }
             seen.push(name.to_string());
             match name.as_ref() {
-                "limit" => match parameter_number(&text).map(u32::try_from) {
-                    None => refuse(Why::new("type", "must be a whole number")),
-                    Some(Ok(number)) if (1..=self.page.max).contains(&number) => limit = number,
-                    Some(_) => refuse(Why::new("range", format!("must be between 1 and {}", self.page.max))),
+                "limit" => match self.limit(&text) {
+                    Ok(number) => limit = number,
+                    Err(why) => refuse(why),
                 },
-                "sort" if self.order(&text).is_some() => sort = text.into_owned(),
-                "sort" => {
-                    let names: Vec<&str> = self.sorts.iter().map(|(column, _)| column.as_str()).collect();
-                    let names = names.join(", ");
-                    refuse(Why::new("format", format!("must be one of {names}, or several with commas between")));
+                "sort" => match self.sorted(&text) {
+                    Ok(_) => sort = text.into_owned(),
+                    Err(why) => refuse(why),
+                },
+                dotted if dotted.contains('.') && self.selection.is_some() => {
+                    let taken = self.selection.iter().find_map(|check| check.take(&mut nested, dotted, &text).err());
+                    taken.into_iter().for_each(refuse);
                 }
                 "offset" if self.offset.is_some() => {
                     let most = self.offset.unwrap_or_default();
@@ -172,7 +201,28 @@ impl ListingCheck {
         let offset = offset.map_or(0, |(_, offset)| offset);
         let fields = self.selection.as_ref().and_then(|selection| selection.joined(fields, included));
         let listing = Listing { filters, order, after, offset, limit: limit + 1 };
-        Ok(Asked { listing, sort, fields, counts, page: limit })
+        Ok(Asked { listing, sort, fields, nested, counts, page: limit })
+    }
+
+    fn limit(&self, text: &str) -> Result<u32, Why> {
+        match parameter_number(text).map(u32::try_from) {
+            None => Err(Why::new("type", "must be a whole number")),
+            Some(Ok(number)) if (1..=self.page.max).contains(&number) => Ok(number),
+            Some(_) => Err(Why::new("range", format!("must be between 1 and {}", self.page.max))),
+        }
+    }
+
+    fn sorted(&self, text: &str) -> Result<Vec<Order>, Why> {
+        self.order(text).ok_or_else(|| {
+            let names: Vec<&str> = self.sorts.iter().map(|(column, _)| column.as_str()).collect();
+            Why::new("format", format!("must be one of {}, or several with commas between", names.join(", ")))
+        })
+    }
+
+    /// What is asked where nothing is.
+    fn usual(&self) -> Listing {
+        let order = self.order(&self.usual).unwrap_or_default();
+        Listing { filters: Vec::new(), order, after: None, offset: 0, limit: self.page.default }
     }
 
     /// What a key must be good for besides, for what is asked.
@@ -240,10 +290,11 @@ impl ListingCheck {
 }
 
 impl SelectionCheck {
-    /// What the query string of a record asks for; none where it is all fields and nothing else.
-    pub fn asked(&self, query_string: &str) -> Result<Option<Vec<usize>>, Vec<Wrong>> {
+    /// What the query string of a record asks for.
+    pub fn asked(&self, query_string: &str) -> Result<Picked, Vec<Wrong>> {
         let mut wrong = Vec::new();
         let mut seen: Vec<String> = Vec::new();
+        let mut nested = Nested::default();
         let (mut fields, mut included) = (None, None);
         for (name, text) in form_urlencoded::parse(query_string.as_bytes()) {
             let asked = if name == "fields" { &mut fields } else { &mut included };
@@ -254,13 +305,37 @@ impl SelectionCheck {
                     None
                 }
                 Some(None) => Some(self.why(&name)),
-                None => Some(Why::new("unknown_parameter", "is not a known parameter")),
+                None => self.take(&mut nested, &name, &text).err(),
             };
             wrong.extend(why.map(|why| Wrong::parameter(&name, why)));
             seen.push(name.into_owned());
         }
         wrong.truncate(MAX_ENTRIES);
-        if wrong.is_empty() { Ok(self.joined(fields, included)) } else { Err(wrong) }
+        match wrong.is_empty() {
+            true => Ok(Picked { places: self.joined(fields, included), nested }),
+            false => Err(wrong),
+        }
+    }
+
+    /// Notes what a parameter asks of rows that come with a row.
+    fn take(&self, nested: &mut Nested, parameter: &str, text: &str) -> Result<(), Why> {
+        let unknown = || Why::new("unknown_parameter", "is not a known parameter");
+        let (name, asks) = parameter.split_once('.').ok_or_else(unknown)?;
+        let check = self.related.iter().find(|check| check.name.as_str() == name).ok_or_else(unknown)?;
+        if asks == "fields" {
+            let fields = picked(&check.fields, text).ok_or_else(|| why_not(check.fields.iter()))?;
+            nested.fields.push((check.name.clone(), fields));
+        } else {
+            let of = check.listing.as_ref().ok_or_else(unknown)?;
+            let listing = nested.listing(&check.name, of);
+            match asks {
+                "limit" => listing.limit = of.limit(text)?,
+                "sort" => listing.order = of.sorted(text)?,
+                "filter" if !of.offers.is_empty() => listing.filters.push(filter::read(text, &of.offers)?),
+                _ => return Err(unknown()),
+            }
+        }
+        Ok(())
     }
 
     fn takes(&self, parameter: &str) -> bool {
@@ -277,12 +352,12 @@ impl SelectionCheck {
     /// What a key must be good for besides, for what is asked.
     pub fn scopes(&self, asked: Option<&[usize]>) -> impl Iterator<Item = &Scope> {
         let related = asked.unwrap_or_default().iter().filter_map(|place| place.checked_sub(self.names.len()));
-        related.flat_map(|place| &self.related[place].1)
+        related.flat_map(|place| &self.related[place].scopes)
     }
 
     /// What may be named by a parameter, each with its place.
     fn named(&self, parameter: &str) -> impl Iterator<Item = (usize, &FieldName)> {
-        let related = self.related.iter().map(|(name, _)| name);
+        let related = self.related.iter().map(|check| &check.name);
         let is_related = parameter == "include";
         let all = self.names.iter().chain(related).enumerate();
         all.filter(move |(place, _)| (*place >= self.names.len()) == is_related)
@@ -301,9 +376,53 @@ impl SelectionCheck {
     }
 
     fn why(&self, parameter: &str) -> Why {
-        let names: Vec<&str> = self.named(parameter).map(|(_, name)| name.as_str()).collect();
-        Why::new("format", format!("must be one of {}, or several with commas between", names.join(", ")))
+        why_not(self.named(parameter).map(|(_, name)| name))
     }
+}
+
+impl Nested {
+    fn listing(&mut self, name: &FieldName, check: &ListingCheck) -> &mut Listing {
+        let listings = &mut self.listings;
+        let known = listings.iter().position(|(known, _)| known == name).unwrap_or_else(|| {
+            listings.push((name.clone(), check.usual()));
+            listings.len() - 1
+        });
+        &mut listings[known].1
+    }
+}
+
+/// What may be asked of the rows of others that come with rows of the query; none where the plan does not say what is needed.
+pub(crate) fn related(query: &Query, database: &DatabasePlan) -> Option<Vec<RelatedCheck>> {
+    let check = |related: &Related| {
+        let listing = match related.cardinality {
+            Cardinality::One => None,
+            Cardinality::Many => Some(ListingCheck::new(&related.query, &related.query.holes, database)?),
+        };
+        Some(RelatedCheck {
+            name: related.field.clone(),
+            scopes: related.scopes.clone(),
+            fields: related.query.outputs.iter().map(|output| output.field().clone()).collect(),
+            listing,
+        })
+    };
+    query.related().map(check).collect()
+}
+
+/// Those that a text names; one that is named again is there once.
+fn picked(known: &[FieldName], text: &str) -> Option<Vec<FieldName>> {
+    let mut picked = Vec::new();
+    for name in text.split(',') {
+        let field = known.iter().find(|field| field.as_str() == name)?;
+        if !picked.contains(field) {
+            picked.push(field.clone());
+        }
+    }
+    Some(picked)
+}
+
+fn why_not<'n>(names: impl Iterator<Item = &'n FieldName>) -> Why {
+    let names: Vec<&str> = names.map(FieldName::as_str).collect();
+    Why::new("format", format!("must be one of {}, or several with commas between", names.join(", ")))
 }
 
 /// The cursor behind a row, of which `values` are those of the order's columns.

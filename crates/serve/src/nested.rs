@@ -4,7 +4,7 @@
 use plan::Problem;
 use plan::query::Cardinality;
 use serde_json::{Map, Value as Json};
-use vocab::{Datum, Decimal, FieldType};
+use vocab::{Datum, Decimal, FieldName, FieldType};
 
 /// What the rows hold.
 pub(crate) struct Nested {
@@ -37,6 +37,19 @@ impl Nested {
         let value = |(cell, field_type)| Some(typed(datum(cell)?, field_type).to_json());
         let values = cells.into_iter().zip(&self.types).map(value).collect::<Option<Vec<Json>>>()?;
         Some(Json::Object(self.names.iter().cloned().zip(values).collect::<Map<_, _>>()))
+    }
+}
+
+/// The rows with these fields alone, in this order.
+pub(crate) fn picked(rows: &Datum, fields: &[FieldName]) -> Datum {
+    let part = |row: &Json| {
+        let value = |field: &FieldName| Some((field.to_string(), row.get(field.as_str())?.clone()));
+        Json::Object(fields.iter().filter_map(value).collect())
+    };
+    match rows {
+        Datum::Json(Json::Array(rows)) => Datum::Json(rows.iter().map(part).collect()),
+        Datum::Json(row) => Datum::Json(part(row)),
+        Datum::Null | Datum::Boolean(_) | Datum::Integer(_) | Datum::Decimal(_) | Datum::Text(_) => Datum::Null,
     }
 }
 

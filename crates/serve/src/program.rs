@@ -6,7 +6,7 @@ use crate::body::{ACCEPT_CHANGES, ACCEPT_PATCH};
 use crate::encode::Key;
 use crate::identity::Identities;
 use crate::issuer::Issuer;
-use crate::listing::{ListingCheck, SelectionCheck};
+use crate::listing::{self, ListingCheck, SelectionCheck};
 use crate::nested::{self, Nested};
 use crate::page::Columns;
 use crate::patch::PatchCheck;
@@ -361,11 +361,16 @@ impl List {
         query.outputs.iter().filter_map(place).collect()
     }
 
-    /// A row of which the outputs stand at these places, in the types of those.
-    pub fn typed(&self, places: &[usize], row: Row) -> Result<Row, Problem> {
+    /// A row of which the outputs stand at these places, in the types of those, with what is asked of rows of others.
+    pub fn typed(&self, places: &[usize], asked: &listing::Nested, row: Row) -> Result<Row, Problem> {
         let held = |(place, datum): (&usize, Datum)| match self.types.get(*place) {
             Some(field_type) => Ok(nested::typed(datum, field_type)),
-            None => self.related[place - self.columns()].nested.read(&datum),
+            None => {
+                let rows = self.related[place - self.columns()].nested.read(&datum)?;
+                let name = self.query.outputs[*place].field();
+                let fields = asked.fields.iter().find(|(known, _)| known == name);
+                Ok(fields.map_or_else(|| rows.clone(), |(_, fields)| nested::picked(&rows, fields)))
+            }
         };
         places.iter().zip(row).map(held).collect()
     }
@@ -741,7 +746,12 @@ impl Compiler<'_> {
                 });
                 let body = body.ok_or_else(|| self.unsupported(print::step_name(step)))?;
                 let names = body.iter().map(|field| field.name.clone()).collect();
-                let check = SelectionCheck { names, related: self.filled_query(holes).map_or_else(Vec::new, related) };
+                let of = |query| {
+                    let related = listing::related(query, &self.plan.database);
+                    related.ok_or_else(|| self.malformed("rows of others that have no page or no key".to_owned()))
+                };
+                let related = self.filled_query(holes).map(of).transpose()?.unwrap_or_default();
+                let check = SelectionCheck { names, related };
                 Ok(Operation::ValidateSelection { slot, check: Arc::new(check) })
             }
             Step::Validate(Input::Parameters(shape)) => {
@@ -1048,11 +1058,6 @@ fn fields(step: &Step) -> Vec<FieldName> {
         }
         _ => Vec::new(),
     }
-}
-
-/// The rows of others that may be asked for, with what a key must be good for besides.
-pub(crate) fn related(query: &Query) -> Vec<(FieldName, Vec<Scope>)> {
-    query.related().map(|related| (related.field.clone(), related.scopes.clone())).collect()
 }
 
 fn fields_of_patch(patchable: &Patchable) -> Vec<FieldName> {

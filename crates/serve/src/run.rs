@@ -10,7 +10,7 @@ use crate::cors::Origins;
 use crate::encode::{self, Key};
 use crate::etag::{Weak, names_tag, quoted};
 use crate::idempotency::{Claim, Claims, Pledge};
-use crate::listing::{Asked, cursor};
+use crate::listing::{Asked, Nested, Picked, cursor};
 use crate::metrics::Metrics;
 use crate::nested;
 use crate::page::{self, Page};
@@ -182,7 +182,7 @@ enum Slot {
     List(Vec<Row>, Arc<[Arc<str>]>),
     Asked(Box<Asked>),
     /// Which fields of a record are wanted; none where it is all of them.
-    Picked(Option<Vec<usize>>),
+    Picked(Box<Picked>),
     Page(Box<Page>),
 }
 
@@ -396,8 +396,8 @@ where
                         let asked = check
                             .asked(frame.facts.uri.query().unwrap_or_default())
                             .map_err(Refusal::validation_failed)?;
-                        self.may_all(check.scopes(asked.as_deref()))?;
-                        frame.set(*slot, Slot::Picked(asked));
+                        self.may_all(check.scopes(asked.places.as_deref()))?;
+                        frame.set(*slot, Slot::Picked(Box::new(asked)));
                     }
                     Operation::ValidateParameters { slot, check } => {
                         let record = check.parameters(&frame.facts.parameters).map_err(Refusal::validation_failed)?;
@@ -971,20 +971,23 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
             let Slot::Picked(picked) = &frame.slots[*asked] else {
                 unreachable!("a checked procedure fills a read by what was asked of it")
             };
-            let related: Vec<usize> = picked.iter().flatten().filter_map(|place| place.checked_sub(*plain)).collect();
+            let nested = &picked.nested;
+            let asked = picked.places.iter().flatten();
+            let related: Vec<usize> = asked.filter_map(|place| place.checked_sub(*plain)).collect();
             let mut places: Vec<usize> = (0..list.columns()).collect();
             let mut text = Arc::clone(&list.base.text);
             let mut parameters = Vec::new();
             if !related.is_empty() {
                 places.extend(related.iter().map(|place| list.columns() + place));
                 let query = list.narrowed(&places, &[]);
-                text = dialect::lower_query(&list.database, &query).map_err(|_| Problem::InternalError)?.text.into();
-                parameters = frame.binds_of_related(list, &query);
+                let lowered = dialect::lower_query_with(&list.database, &query, &nested.listings);
+                text = lowered.map_err(|_| Problem::InternalError)?.text.into();
+                parameters = frame.binds_of_related(list, &query, nested);
                 places = list.places(&query);
             }
             parameters.extend(frame.binds(&list.base));
             let rows = executor.read(&text, parameters).await?;
-            let found = rows.into_iter().next().map(|row| list.typed(&places, row)).transpose()?;
+            let found = rows.into_iter().next().map(|row| list.typed(&places, nested, row)).transpose()?;
             // What nobody has asked for has a place in the slot, too.
             let whole = |row: Row| {
                 let mut whole = vec![Datum::Null; list.query.outputs.len()];
@@ -1005,14 +1008,16 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
             let narrowed = asked.fields.as_ref().map(|fields| list.narrowed(fields, &asked.listing.order));
             let query = narrowed.as_ref().unwrap_or(&list.of_columns);
             let base = match &narrowed {
-                Some(query) => dialect::lower_listing_base(&list.database, query).map(|base| Cow::Owned(base.text)),
+                Some(query) => dialect::lower_listing_base_with(&list.database, query, &asked.nested.listings)
+                    .map(|base| Cow::Owned(base.text)),
                 None => Ok(Cow::Borrowed(&*list.base.text)),
             };
             let base = base.map_err(|_| Problem::InternalError)?;
             let (text, binds) = dialect::lower_listing(&list.database, query, &base, &asked.listing);
             let own = frame.binds(&list.base);
             let counted = asked.counts.then(|| own.clone());
-            let mut parameters = narrowed.as_ref().map_or_else(Vec::new, |query| frame.binds_of_related(list, query));
+            let related = |query| frame.binds_of_related(list, query, &asked.nested);
+            let mut parameters = narrowed.as_ref().map_or_else(Vec::new, related);
             parameters.extend(own);
             parameters.extend(binds);
             let rows = executor.read(&Arc::from(text), parameters).await?;
@@ -1351,16 +1356,24 @@ impl Frame {
     }
 
     /// What stands behind the placeholders of those outputs that are rows of others.
-    fn binds_of_related(&self, list: &List, query: &Query) -> Vec<Datum> {
-        let related =
-            list.places(query).into_iter().filter_map(|place| list.related.get(place.checked_sub(list.columns())?));
-        related.flat_map(|related| &related.binds).map(|expression| self.value(expression)).collect()
+    fn binds_of_related(&self, list: &List, query: &Query, asked: &Nested) -> Vec<Datum> {
+        let mut values = Vec::new();
+        for place in list.places(query) {
+            let Some(related) = place.checked_sub(list.columns()).and_then(|place| list.related.get(place)) else {
+                continue;
+            };
+            values.extend(related.binds.iter().map(|expression| self.value(expression)));
+            let name = list.query.outputs[place].field();
+            let listing = asked.listings.iter().find(|(known, _)| known == name);
+            values.extend(listing.into_iter().flat_map(|(_, listing)| dialect::values(listing)));
+        }
+        values
     }
 
     /// Whether the answer holds rows of others, which change without the record: its version is no tag of them.
     fn has_related(&self, parts: &AnswerParts) -> bool {
         match parts.asked.map(|(slot, plain)| (&self.slots[slot], plain)) {
-            Some((Slot::Picked(Some(picked)), plain)) => picked.iter().any(|place| *place >= plain),
+            Some((Slot::Picked(picked), plain)) => picked.places.iter().flatten().any(|place| *place >= plain),
             _ => false,
         }
     }
@@ -1368,7 +1381,10 @@ impl Frame {
     /// The body, or what the request has picked of it.
     fn encoded(&self, parts: &AnswerParts) -> Vec<u8> {
         match parts.asked.map(|(slot, plain)| (&self.slots[slot], plain)) {
-            Some((Slot::Picked(Some(places)), _)) => self.written(places.iter().map(|place| &parts.body[*place])),
+            Some((Slot::Picked(picked), plain)) => match &picked.places {
+                Some(places) => self.written(places.iter().map(|place| &parts.body[*place])),
+                None => self.written(parts.body[..plain].iter()),
+            },
             Some((_, plain)) => self.written(parts.body[..plain].iter()),
             None => self.written(parts.body.iter()),
         }
@@ -1532,7 +1548,7 @@ fn page(list: &List, narrowed: Option<&Query>, asked: &Asked, rows: Vec<Row>) ->
     let places = narrowed.map(|query| list.places(query));
     let rows = rows.into_iter().take(asked.page as usize).map(|row| match &places {
         None => Ok(typed(row, &list.types)),
-        Some(places) => list.typed(places, row),
+        Some(places) => list.typed(places, &asked.nested, row),
     });
     let rows = rows.collect::<Result<Vec<Row>, _>>()?;
     let position = |column: &ColumnName| {

@@ -26,8 +26,9 @@ def before_call(context, case, kwargs):
         return
     if query and "cursor" in query and not is_given_out(query["cursor"], query.get("sort", "-id")):
         del query["cursor"]
-    if query and "filter" in query and not query["filter"].endswith(" != null"):
-        del query["filter"]
+    filters = [name for name in query or {} if name.split(".")[-1] == "filter"]
+    for name in [name for name in filters if not query[name].endswith(" != null")]:
+        del query[name]
     for name in [name for name, value in (query or {}).items() if YEAR_0.match(str(value))]:
         del query[name]
     leave_year_0(case.body)

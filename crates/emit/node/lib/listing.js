@@ -7,22 +7,18 @@
 // with `?` for the column.
 
 import { requireScopes } from './authorization.js';
-import { readFilter } from './filter.js';
 import { parseJson } from './json.js';
 import { Problem } from './problem.js';
-import { includedIn, outputsOf, valuesOf, withRelated } from './related.js';
-import { joined, picked, readFields } from './selection.js';
+import { includedIn, outputsOf, readFields, takeOfRelated, withRelated } from './related.js';
+import { joined, picked } from './selection.js';
 import { checkParameter, cursorValue, ERROR_LIMIT, isRepeated, isUnknownParameter } from './validation.js';
+import { condition, isFiltered, ordered, orderOf, sorted, takeFilter, takeLimit, takeSort, toColumn, usual } from './wanted.js';
 
-/** The usual unique column that every order ends with. */
-const KEY = 'id';
 /** Longest cursor that is looked at. */
 const CURSOR_LIMIT = 8192;
 
 /** What a statement of a list begins with. */
 const outputs = /^SELECT .+? FROM /;
-
-const operators = { eq: '=', ne: '<>', lt: '<', lte: '<=', gt: '>', gte: '>=' };
 
 const isNoCursor = { code: 'format', detail: 'must be the `next` of a page with the same sort' };
 
@@ -34,7 +30,7 @@ const isTwice = { code: 'inconsistent', detail: 'must not be given together with
  * @param {object} [related] what may come with a row
  */
 export function validateListing(request, listing, related) {
-  const asked = { listing, related, filters: [], sort: listing.order, limit: listing.page.default, after: null, offset: 0 };
+  const asked = { related, ...usual(listing), after: null, offset: 0 };
   const errors = [];
   const seen = new Set();
   let cursor;
@@ -74,11 +70,13 @@ export async function readPage(database, asked, select, conditionValues) {
   const lists = database.lists ?? compose;
   const { related } = asked;
   const included = includedIn(asked.fields, related);
+  const ofOthers = outputsOf(included, related);
   const read = (what, columns, before = []) => {
-    const { sql, values } = lists(select, conditionValues ? 'AND' : 'WHERE', what, conditionValues?.length ?? 0);
+    const wanted = { ...what, outputs: ofOthers.outputs };
+    const { sql, values } = lists(select, conditionValues ? 'AND' : 'WHERE', wanted, conditionValues?.length ?? 0);
     return database.many(sql, [...before, ...(conditionValues ?? []), ...values], columns);
   };
-  const rows = await read(asked, asked.listing.columns, valuesOf(included, related));
+  const rows = await read(asked, asked.listing.columns, ofOthers.values);
   const page = rows.slice(0, asked.limit);
   const next = rows.length > asked.limit ? writeCursor(asked, page.at(-1)) : null;
   // A document database counts nothing where there is nothing.
@@ -109,12 +107,8 @@ function takeParameter(asked, parameter, text) {
     asked.included = fields;
     return undefined;
   }
-  if (parameter === 'filter' && Object.values(asked.listing.columns).some(({ comparisons }) => comparisons)) {
-    const { filter, ...wrong } = readFilter(text, asked.listing.columns);
-    if (wrong.code) return wrong;
-    asked.filters.push(filter);
-    return undefined;
-  }
+  if (parameter === 'filter' && isFiltered(asked.listing)) return takeFilter(asked, text);
+  if (parameter.includes('.')) return takeOfRelated(asked.related, parameter, text);
   const [, name, comparison = 'eq'] = /^(\w+)(?:\[(ne|lt|lte|gt|gte)\])?$/.exec(parameter) ?? [];
   const column = Object.hasOwn(asked.listing.columns, name) ? asked.listing.columns[name] : {};
   if (!column.comparisons?.includes(comparison)) return isUnknownParameter;
@@ -123,45 +117,12 @@ function takeParameter(asked, parameter, text) {
   asked.filters.push({ name, comparison, value });
 }
 
-function takeLimit(asked, text) {
-  const { maximum } = asked.listing.page;
-  const { value, ...wrong } = checkParameter(text, { kind: 'integer' });
-  if (wrong.code) return wrong;
-  if (value < 1 || value > maximum) return { code: 'range', detail: `must be between 1 and ${maximum}` };
-  asked.limit = value;
-}
-
 function takeOffset(asked, text) {
   const { offset: maximum } = asked.listing;
   const { value, ...wrong } = checkParameter(text, { kind: 'integer' });
   if (wrong.code) return wrong;
   if (value < 0 || value > maximum) return { code: 'range', detail: `must be between 0 and ${maximum}` };
   asked.offset = value;
-}
-
-function takeSort(asked, text) {
-  const { sorts, key = KEY } = asked.listing;
-  if (levelsOf(text).some(({ name }) => name !== key && !sorts.includes(name))) {
-    return { code: 'format', detail: `must be one of ${sorts.join(', ')}, or several with commas between` };
-  }
-  asked.sort = text;
-}
-
-function levelsOf(sort) {
-  return sort.split(',').map((level) => ({ name: level.replace(/^-/, ''), isReverse: level.startsWith('-') }));
-}
-
-/**
- * What a sort means: its columns, and the key, which decides among equals in the direction of the last one. A column that comes
- * again, and what comes behind the key, decides nothing.
- */
-export function orderOf(sort, { key = KEY }) {
-  const order = [];
-  for (const level of levelsOf(sort)) {
-    if (!order.some(({ name }) => name === level.name || name === key)) order.push(level);
-  }
-  const last = order.at(-1);
-  return last.name === key ? order : [...order, { name: key, isReverse: last.isReverse }];
 }
 
 /** The columns of a page where not all are asked for, in the order of the list's own: those, and what it is in the order of. */
@@ -175,7 +136,7 @@ function compose(whole, firstWord, asked) {
   const { listing, filters, sort, after, limit, offset, isCount } = asked;
   const { columns } = listing;
   const order = orderOf(sort, listing);
-  const given = () => [...columnsOf(asked).map((name) => `"${name}"`), ...outputsOf(includedIn(asked.fields, asked.related), asked.related)];
+  const given = () => [...columnsOf(asked).map((name) => `"${name}"`), ...asked.outputs];
   const select = asked.fields ? whole.replace(outputs, () => `SELECT ${given().join(', ')} FROM `) : whole;
   const values = [];
   const conditions = filters.map((filter) => condition(filter, listing, values));
@@ -192,39 +153,9 @@ function compose(whole, firstWord, asked) {
   }
   const where = conditions.length > 0 ? ` ${firstWord} ${conditions.join(' AND ')}` : '';
   if (isCount) return { sql: `${whole.replace(outputs, 'SELECT COUNT(*) AS total FROM ')}${where}`, values };
-  const levels = order.map(({ name, isReverse }) => `${sorted(`"${name}"`, columns[name])}${isReverse ? ' DESC' : ''}`).join(', ');
   // One row more than asked for tells that there is another page.
   const passed = offset > 0 ? ` OFFSET ${offset}` : '';
-  return { sql: `${select}${where} ORDER BY ${levels} LIMIT ${limit + 1}${passed}`, values };
-}
-
-/** What must hold of a row, in SQL; its values go behind those that are there. */
-function condition(filter, listing, values) {
-  const { columns, position } = listing;
-  const joined = (parts, word) => `(${parts.map((part) => condition(part, listing, values)).join(word)})`;
-  const column = `"${filter.name}"`;
-  if (filter.all) return joined(filter.all, ' AND ');
-  if (filter.any) return joined(filter.any, ' OR ');
-  if (filter.not) return `NOT (${condition(filter.not, listing, values)})`;
-  if (filter.isNull) return `${column} IS NULL`;
-  if (filter.place) {
-    values.push(filter.holds);
-    return `${position.replace('#', column)} ${filter.place === 'starts' ? '= 1' : '> 0'}`;
-  }
-  const given = filter.values ?? [filter.value];
-  values.push(...given.map((value) => toColumn(value, columns[filter.name])));
-  if (filter.values) return `${column} IN (${given.map(() => '?').join(', ')})`;
-  return `${column} ${operators[filter.comparison]} ?`;
-}
-
-/** A column, or the placeholder of a value of it, as it is sorted by: engines do not agree about the order of every column. */
-function sorted(text, { sorted: by }) {
-  return by === undefined ? text : by.replace('?', text);
-}
-
-/** A time is more than a text to some engines. */
-function toColumn(value, { kind }) {
-  return kind === 'timestamp' && value !== null ? new Date(value) : value;
+  return { sql: `${select}${where} ORDER BY ${ordered(sort, listing)} LIMIT ${limit + 1}${passed}`, values };
 }
 
 function writeCursor({ listing, sort }, row) {

@@ -4,19 +4,8 @@
 import { requireScopes } from './authorization.js';
 import { etag } from './etag.js';
 import { Problem } from './problem.js';
-import { includedIn, outputsOf, valuesOf, withRelated } from './related.js';
+import { includedIn, outputsOf, readFields, takeOfRelated, withRelated } from './related.js';
 import { ERROR_LIMIT, isRepeated, isUnknownParameter } from './validation.js';
-
-/**
- * The fields that a text names; one that is named again is there once.
- * @param {string[]} known
- * @returns {{ fields: string[] } | { code: string, detail: string }}
- */
-export function readFields(text, known) {
-  const fields = [...new Set(text.split(','))];
-  if (fields.every((name) => known.includes(name))) return { fields };
-  return { code: 'format', detail: `must be one of ${known.join(', ')}, or several with commas between` };
-}
 
 /**
  * The fields that the query string of one record asks for, or a `validation_failed` with every wrong parameter.
@@ -30,12 +19,16 @@ export function validateSelection(request, known, related) {
   const seen = new Set();
   const asked = {};
   const names = { fields: known, ...(related && { include: Object.keys(related) }) };
-  for (const [parameter, text] of request.query) {
+  const take = (parameter, text) => {
+    if (parameter.includes('.')) return takeOfRelated(related, parameter, text);
     const isKnown = Object.hasOwn(names, parameter);
     const { fields: named, ...wrong } = isKnown ? readFields(text, names[parameter]) : isUnknownParameter;
-    if (seen.has(parameter)) errors.push({ parameter, ...isRepeated });
-    else if (named) asked[parameter] = named;
-    else errors.push({ parameter, ...wrong });
+    asked[parameter] = named;
+    return named ? undefined : wrong;
+  };
+  for (const [parameter, text] of request.query) {
+    const wrong = seen.has(parameter) ? isRepeated : take(parameter, text);
+    if (wrong) errors.push({ parameter, ...wrong });
     seen.add(parameter);
   }
   if (errors.length > 0) throw new Problem('validation_failed', { errors: errors.slice(0, ERROR_LIMIT) });
@@ -59,8 +52,9 @@ export function joined(fields, included, known) {
  */
 export async function readRecord(database, fields, related, select, values, columns) {
   const included = includedIn(fields, related);
-  const sql = included.length > 0 ? select.replace(' FROM ', () => `, ${outputsOf(included, related).join(', ')} FROM `) : select;
-  const row = await database.optional(sql, [...valuesOf(included, related), ...values], columns);
+  const rows = outputsOf(included, related);
+  const sql = included.length > 0 ? select.replace(' FROM ', () => `, ${rows.outputs.join(', ')} FROM `) : select;
+  const row = await database.optional(sql, [...rows.values, ...values], columns);
   return row && withRelated(row, included, related);
 }
 

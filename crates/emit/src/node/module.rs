@@ -520,14 +520,18 @@ fn listing_constants(
 ) -> Result<Vec<ListingConstant>, EmitError> {
     let mut constants: Vec<ListingConstant> = Vec::new();
     for outline in outlines {
-        let Some(listing) = outline.listing else { continue };
-        let description = description(plan, &outline.endpoint.procedure.name, listing)?;
-        let known = constants.iter_mut().find(|constant| constant.description.flat() == description.flat());
-        match known {
-            Some(constant) => constant.takers.push(takes(outline)),
-            None => {
-                let name = names.take(&camel_case(&format!("{}_list", outline.endpoint.entity)));
-                constants.push(ListingConstant { name, description, takers: vec![takes(outline)] });
+        let own = outline.listing.map(|listing| (outline.endpoint.entity.to_string(), listing));
+        let related = outline.related.iter().filter_map(|rows| Some((rows.name.to_string(), rows.listing()?)));
+        for (of, listing) in own.into_iter().chain(related) {
+            let description = description(plan, &outline.endpoint.procedure.name, listing)?;
+            let known = constants.iter_mut().find(|constant| constant.description.flat() == description.flat());
+            match known {
+                Some(constant) if constant.takers.last() == Some(&takes(outline)) => {}
+                Some(constant) => constant.takers.push(takes(outline)),
+                None => {
+                    let name = names.take(&camel_case(&format!("{of}_list")));
+                    constants.push(ListingConstant { name, description, takers: vec![takes(outline)] });
+                }
             }
         }
     }

@@ -639,6 +639,8 @@ impl<'a> Writer<'_, 'a> {
             }
             if related.cardinality == Cardinality::Many {
                 parts.push(("isList".to_owned(), Expression::text("true")));
+                let listing = Listing { holes: &related.query.holes, query: &related.query };
+                parts.push(("listing".to_owned(), Expression::text(self.listing_constant(Some(listing))?)));
             }
             let columns = related.query.outputs.iter().filter_map(|output| match output {
                 Output::Column { column, field } => {

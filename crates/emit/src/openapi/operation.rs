@@ -245,8 +245,12 @@ impl Writer {
 
     fn related_schema(&self, related: &RelatedRows<'_>) -> Value {
         let mut row = self.row_schema(&related.fields);
-        match related.most {
-            Some(most) => json!({"type": "array", "maxItems": most, "items": row}),
+        // The request may say which fields.
+        if let Some(row) = row.as_object_mut() {
+            row.remove("required");
+        }
+        match related.query.holes.page {
+            Some(page) => json!({"type": "array", "maxItems": page.max, "items": row}),
             None => {
                 self.nullable(&mut row);
                 row

@@ -77,6 +77,20 @@ pub fn operation_parameters(plan: &Plan, outline: &Outline<'_>) -> Vec<Parameter
         let mut parameter = names_parameter("include", &names, description);
         parameter.schema["example"] = all.join(",").into();
         found.push(parameter);
+        for related in &outline.related {
+            let fields: Vec<&FieldName> = related.fields.iter().map(|field| field.name).collect();
+            let of = |asked: &str| format!("{}.{asked}", related.name);
+            let description =
+                format!("The fields that are wanted of `{}`, where `include` asks for them.", related.name);
+            found.push(names_parameter(&of("fields"), &fields, &description));
+            let listing = related.listing().map_or_else(Vec::new, |listing| list_parameters(plan, listing));
+            let asked = listing.into_iter().filter(|parameter| ["limit", "sort", "filter"].contains(&&*parameter.name));
+            found.extend(asked.map(|parameter| Parameter {
+                name: of(&parameter.name),
+                description: format!("Of `{}`: {}", related.name, parameter.description),
+                ..parameter
+            }));
+        }
     }
     let header = |name: &str, description: &str| Parameter {
         name: name.to_owned(),

@@ -5,7 +5,8 @@
 import { Long } from 'mongodb';
 import { Decimal } from '../decimal.js';
 import { uuidv7 } from '../identifiers.js';
-import { columnsOf, orderOf } from '../listing.js';
+import { columnsOf } from '../listing.js';
+import { orderOf } from '../wanted.js';
 
 const COMPARED = new Set(['$eq', '$ne', '$lt', '$lte', '$gt', '$gte']);
 /** In the place of a value that is none, and of one that leaves its field as it is. */

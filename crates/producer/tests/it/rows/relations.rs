@@ -60,6 +60,33 @@ pub fn come_with_a_row(caller: &Caller<'_>, workspace: &Workspace) {
     }
     let many = caller.reads(&format!("{path}?include=remarks"));
     assert_eq!(many["remarks"], caller.reads(&format!("{remarks}?limit=20"))["items"], "{:?}", caller.kind);
+    are_what_is_asked_of_them(caller, id(&good), &remarks);
+}
+
+/// What may be asked of their own endpoint may be asked of them, with the same answer.
+fn are_what_is_asked_of_them(caller: &Caller<'_>, good: &str, remarks: &str) {
+    for asked in [
+        "limit=2&sort=id",
+        "limit=25&fields=id",
+        "sort=-created_at,id&limit=3&fields=words,stars",
+        "filter=stars%20>%200%20and%20not%20price%20>%201",
+        "filter=price%20in%20(0.050,-12.5)%20or%20is_true%20=%20true&sort=id&fields=price,heard_at",
+        "filter=heard_at%20<=%202026-01-02T03:04:05.678Z%20and%20day%20!=%20null&fields=document",
+        "filter=stars%20=%207",
+    ] {
+        let asked = asked.replace('<', "%3C").replace('>', "%3E");
+        let dotted: Vec<String> = asked.split('&').map(|parameter| format!("remarks.{parameter}")).collect();
+        let own = caller.reads(&format!("{remarks}?{asked}"))["items"].to_string();
+        let path = format!("include=remarks,marks&{}", dotted.join("&"));
+        let one = caller.reads(&format!("/api/goods/{good}?{path}"));
+        assert_eq!(one["remarks"].to_string(), own, "{:?} {path}", caller.kind);
+        let page = caller.reads(&format!("/api/goods?{path}&filter=title%20=%20abacus&limit=1&count=exact"));
+        assert_eq!(page["items"][0]["remarks"].to_string(), own, "{:?} {path}", caller.kind);
+        assert_eq!(page["items"][0]["marks"], one["marks"], "{:?} {path}", caller.kind);
+    }
+    let path = "include=marks,tray&marks.filter=title%20starts%20%22O%22&marks.fields=title&tray.fields=title";
+    let with = caller.reads(&format!("/api/goods/{good}?{path}&fields=title"));
+    assert_eq!(with, json!({ "title": "abacus", "marks": [{ "title": "old" }], "tray": { "title": "upper" } }));
 }
 
 pub fn are_refused(caller: &Caller<'_>) {
@@ -69,6 +96,13 @@ pub fn are_refused(caller: &Caller<'_>) {
         ("/api/goods?include=tray,crates", "include", "format"),
         ("/api/goods?include=tray&include=marks", "include", "repeated"),
         ("/api/goods?fields=tray", "fields", "format"),
+        ("/api/goods?include=remarks&remarks.limit=101", "remarks.limit", "range"),
+        ("/api/goods?include=remarks&remarks.filter=title%20=%201", "remarks.filter", "format"),
+        ("/api/goods?include=remarks&remarks.sort=words", "remarks.sort", "format"),
+        ("/api/goods?include=remarks&remarks.fields=title", "remarks.fields", "format"),
+        ("/api/goods?include=remarks&remarks.cursor=00", "remarks.cursor", "unknown_parameter"),
+        ("/api/goods?include=tray&tray.limit=1", "tray.limit", "unknown_parameter"),
+        ("/api/goods?crates.limit=1", "crates.limit", "unknown_parameter"),
         ("/api/goods/00000000-0000-0000-0000-000000000000?include=nothing", "include", "format"),
     ] {
         let told = caller.told(get(path), 422);
