@@ -13,7 +13,7 @@ use crate::outline::{
 use crate::render::{Comment, capitalised, generated, render};
 use minijinja::{Value, context};
 use plan::database::Nullability;
-use plan::procedure::{RowsFormat, Scheme};
+use plan::procedure::{ResponseField, RowsFormat, Scheme};
 use plan::query::Total;
 use plan::shape::Presence;
 use plan::value::Preference;
@@ -348,13 +348,14 @@ impl Types {
 
     fn answer(&mut self, method: &str, outline: &Outline<'_>, answer: &Success<'_>) -> String {
         let record = format!("{}Record", pascal_case(outline.endpoint.entity.as_str()));
+        let property_of = |field: &ResponseField| {
+            let null = outline.slots.nullability(&field.value) == Nullability::Nullable;
+            property(field.name.as_str(), &Typed::of(&field.field_type, null), false, &field.description)
+        };
         match &answer.content {
             Content::Nothing => "undefined".to_owned(),
             Content::Record(body) => {
-                let fields = body.iter().map(|field| {
-                    let null = outline.slots.nullability(&field.value) == Nullability::Nullable;
-                    property(field.name.as_str(), &Typed::of(&field.field_type, null), false, &field.description)
-                });
+                let fields = body.iter().map(property_of);
                 match answer.tagged {
                     Tagged::Yes if answer.preference == Some(Preference::Minimal) => self.declare(
                         &format!("{}Key", pascal_case(outline.endpoint.entity.as_str())),
@@ -371,11 +372,7 @@ impl Types {
                 }
             }
             Content::Records(body) => {
-                let fields = body.iter().map(|field| {
-                    let null = outline.slots.nullability(&field.value) == Nullability::Nullable;
-                    property(field.name.as_str(), &Typed::of(&field.field_type, null), false, &field.description)
-                });
-                format!("{}[]", self.declare(&record, RECORD, fields.collect()))
+                format!("{}[]", self.declare(&record, RECORD, body.iter().map(property_of).collect()))
             }
             // One text: its rows are for whoever reads it.
             Content::Page(_, RowsFormat::Csv | RowsFormat::Ndjson) => "string".to_owned(),

@@ -3,6 +3,7 @@
 use crate::filter::{self, Offer};
 use crate::validation::{MAX_ENTRIES, Why, Wrong, cursor_value, parameter_number, parameter_value};
 use dialect::{Listing, Wanted};
+use plan::procedure::RowsFormat;
 use plan::query::{Cardinality, Choice, Direction, Holes, Order, Page, Related, Total};
 use plan::value::Comparison;
 use plan::{DatabasePlan, Query, Scope};
@@ -74,6 +75,8 @@ pub(crate) struct Asked {
     pub nested: Nested,
     /// Whether it is said how many rows there are.
     pub counts: bool,
+    /// How the rows are to be written, where the caller says so.
+    pub format: Option<RowsFormat>,
     /// Rows a page; the listing asks for one more, to know whether there is another page.
     pub page: u32,
 }
@@ -201,7 +204,7 @@ impl ListingCheck {
         let offset = offset.map_or(0, |(_, offset)| offset);
         let fields = self.selection.as_ref().and_then(|selection| selection.joined(fields, included));
         let listing = Listing { filters, order, after, offset, limit: limit + 1 };
-        Ok(Asked { listing, sort, fields, nested, counts, page: limit })
+        Ok(Asked { listing, sort, fields, nested, counts, format: None, page: limit })
     }
 
     fn limit(&self, text: &str) -> Result<u32, Why> {

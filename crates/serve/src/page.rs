@@ -20,6 +20,8 @@ pub(crate) struct Page {
     pub fields: Option<Vec<usize>>,
     /// How many there are on all pages together, where that was asked.
     pub total: Option<i64>,
+    /// How they are to be written, where the caller says so.
+    pub format: Option<RowsFormat>,
 }
 
 /// What a row is made of.

@@ -103,8 +103,6 @@ pub(crate) struct Facts {
     /// The path's parameters, decoded.
     pub parameters: Vec<(String, String)>,
     pub if_match: Option<String>,
-    /// The media types that it takes.
-    pub accept: Option<String>,
     /// How it wants to be done, and how much it wants to be answered.
     pub prefer: Option<String>,
 }
@@ -386,10 +384,11 @@ where
                         frame.set(*slot, Slot::Patch(Box::new(patch)));
                     }
                     Operation::ValidateListing { slot, check } => {
-                        let asked = check
+                        let mut asked = check
                             .asked(frame.facts.uri.query().unwrap_or_default())
                             .map_err(Refusal::validation_failed)?;
                         self.may_all(check.scopes(asked.fields.as_deref()))?;
+                        asked.format = header(self.headers, "accept").map(|accept| page::accepted(&accept));
                         frame.set(*slot, Slot::Asked(Box::new(asked)));
                     }
                     Operation::ValidateSelection { slot, check } => {
@@ -1282,8 +1281,7 @@ impl Frame {
                 if !is_asked {
                     return Flow::Exit(page::answer(page, columns, *format, query), *writes);
                 }
-                let format = self.facts.accept.as_deref().map_or(*format, page::accepted);
-                let mut answer = page::answer(page, columns, format, query);
+                let mut answer = page::answer(page, columns, page.format.unwrap_or(*format), query);
                 answer.headers.push(("vary", "Accept".to_owned()));
                 Flow::Exit(answer, *writes)
             }
@@ -1564,13 +1562,14 @@ fn page(list: &List, narrowed: Option<&Query>, asked: &Asked, rows: Vec<Row>) ->
             .collect();
         cursor(&asked.sort, &values)
     });
+    let (total, format) = (None, asked.format);
     let (Some(fields), Some(places)) = (&asked.fields, &places) else {
-        return Ok(Page { rows, next, fields: None, total: None });
+        return Ok(Page { rows, next, fields: None, total, format });
     };
     let positions: Vec<usize> =
         fields.iter().filter_map(|field| places.iter().position(|place| place == field)).collect();
     let picked = |row: Row| positions.iter().map(|position| row[*position].clone()).collect();
-    Ok(Page { rows: rows.into_iter().map(picked).collect(), next, fields: Some(fields.clone()), total: None })
+    Ok(Page { rows: rows.into_iter().map(picked).collect(), next, fields: Some(fields.clone()), total, format })
 }
 
 fn text(datum: &Datum) -> String {

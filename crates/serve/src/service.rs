@@ -358,7 +358,6 @@ impl Service {
             request_id: request_id(&parts.headers),
             parameters: Vec::new(),
             if_match: header(&parts.headers, "if-match"),
-            accept: header(&parts.headers, "accept"),
             prefer: header(&parts.headers, "prefer"),
         };
         let request_id = facts.request_id.clone();
@@ -603,8 +602,7 @@ impl Service {
         let Procedure { question: Some(question), keys, store, .. } = &**procedure else {
             return refused(Problem::NotFound.into());
         };
-        let facts =
-            Facts { method: known.clone(), parameters, if_match: None, accept: None, prefer: None, ..asking.clone() };
+        let facts = Facts { method: known.clone(), parameters, if_match: None, prefer: None, ..asking.clone() };
         let surroundings = self.surroundings(store, keys, self.origins(found.value.cors));
         let mut no_body = Empty::<Bytes>::new();
         let answer = Run::new(&surroundings, headers, &mut no_body).question(question, facts).await?;

@@ -208,34 +208,13 @@ impl Check {
     }
 }
 
-/// A body that is a list of records, as the document that it becomes.
-pub(crate) fn records(known: &Entries, body: &Json) -> Result<Datum, Vec<Wrong>> {
-    let Json::Array(list) = body else { return Err(vec![Wrong::at("", Why::new("type", "must be a list"))]) };
-    if list.is_empty() || list.len() > known.max as usize {
-        let why = Why::new("range", format!("must have between 1 and {} entries", known.max));
-        return Err(vec![Wrong::at("", why)]);
-    }
-    checked(known, list, |wrong, index| wrong.behind(&format!("/{index}")))
-}
-
-/// A list of records, as the document that it becomes.
-fn entries(field: &ShapeField, known: &Entries, given: &Json) -> Result<Datum, Vec<Wrong>> {
-    let name = field.name.as_str();
-    let refused = |why| Err(vec![Wrong::field(name, why)]);
-    let Json::Array(list) = given else {
-        return refused(match (given, field.presence) {
-            (Json::Null, Presence::Required) => Why::new("required", "is required"),
-            (Json::Null, Presence::Optional) => return Ok(Datum::Null),
-            _ => Why::new("type", "must be a list"),
-        });
-    };
+/// A list of records, as the document that it becomes: a body of its own.
+pub(crate) fn records(known: &Entries, given: &Json) -> Result<Datum, Vec<Wrong>> {
+    let refused = |why| Err(vec![Wrong::at("", why)]);
+    let Json::Array(list) = given else { return refused(Why::new("type", "must be a list")) };
     if list.is_empty() || list.len() > known.max as usize {
         return refused(Why::new("range", format!("must have between 1 and {} entries", known.max)));
     }
-    checked(known, list, |wrong, index| wrong.within(name, index))
-}
-
-fn checked(known: &Entries, list: &[Json], place: impl Fn(Wrong, usize) -> Wrong) -> Result<Datum, Vec<Wrong>> {
     let check = Check { shape: known.shape.clone(), max_body_bytes: 0 };
     let (mut documents, mut wrong) = (Vec::with_capacity(list.len()), Vec::new());
     for (index, entry) in list.iter().enumerate() {
@@ -244,11 +223,24 @@ fn checked(known: &Entries, list: &[Json], place: impl Fn(Wrong, usize) -> Wrong
                 let named = known.shape.fields.iter().zip(&record);
                 documents.push(named.map(|(field, datum)| (field.name.to_string(), datum.to_json())).collect::<Json>());
             }
-            Err(found) => wrong.extend(found.into_iter().map(|one| place(one, index))),
+            Err(found) => wrong.extend(found.into_iter().map(|one| one.behind(&format!("/{index}")))),
         }
     }
     wrong.truncate(MAX_ENTRIES);
     if wrong.is_empty() { Ok(Datum::Json(Json::Array(documents))) } else { Err(wrong) }
+}
+
+/// The same that a field holds.
+fn entries(field: &ShapeField, known: &Entries, given: &Json) -> Result<Datum, Vec<Wrong>> {
+    let name = field.name.as_str();
+    if given.is_null() {
+        return match field.presence {
+            Presence::Required => Err(vec![Wrong::field(name, Why::new("required", "is required"))]),
+            Presence::Optional => Ok(Datum::Null),
+        };
+    }
+    let within = |wrong: Wrong| wrong.behind(&format!("/{name}"));
+    records(known, given).map_err(|wrong| wrong.into_iter().map(within).collect())
 }
 
 /// The value of a field. One that is null or empty holds its default, or null.

@@ -5,8 +5,13 @@
  * @param {import('./request.js').Request} request
  * @param {'return=minimal' | 'return=representation' | 'resolution=merge-duplicates'} preference
  */
+export function asksFor(request, preference) {
+  return preferred(request.header('prefer') ?? '', preference.split('=')[0]) === preference;
+}
+
+/** The same; where it does, the answer says that it is met. */
 export function prefers(request, preference) {
-  if (preferred(request.header('prefer') ?? '', preference.split('=')[0]) !== preference) return false;
+  if (!asksFor(request, preference)) return false;
   const applied = request.answerHeaders['Preference-Applied']?.split(', ') ?? [];
   request.answerHeaders['Preference-Applied'] = [...new Set([...applied, preference])].join(', ');
   return true;

@@ -53,6 +53,7 @@ pub enum Import {
     HashPassword,
     VerifyPassword,
     ValidatePatch,
+    AsksFor,
     Prefers,
     Problem,
     Tried,
@@ -75,7 +76,7 @@ pub enum Import {
 }
 
 impl Import {
-    const ALL: [Self; 45] = [
+    const ALL: [Self; 46] = [
         Self::AuthorizeUser,
         Self::RandomToken,
         Self::RespondKeys,
@@ -102,6 +103,7 @@ impl Import {
         Self::HashPassword,
         Self::VerifyPassword,
         Self::ValidatePatch,
+        Self::AsksFor,
         Self::Prefers,
         Self::Problem,
         Self::Tried,
@@ -165,6 +167,7 @@ impl Import {
             Self::ValidatePatch => "validatePatch",
             Self::ValidateList => "validateList",
             Self::IsList => "isList",
+            Self::AsksFor => "asksFor",
             Self::Prefers => "prefers",
             Self::ValidateParameters => "validateParameters",
             Self::ValidateQuery => "validateQuery",
@@ -190,7 +193,7 @@ impl Import {
             Self::RespondCsv | Self::RespondList | Self::RespondNdjson | Self::RespondPage => "page",
             Self::ValidatePatch => "patch",
             Self::IsList => "body",
-            Self::Prefers => "preference",
+            Self::AsksFor | Self::Prefers => "preference",
             Self::Problem => "problem",
             Self::Anonymous => "request",
             Self::Respond => "response",

@@ -1020,7 +1020,13 @@ impl<'a> Writer<'_, 'a> {
             self.keeps = None;
         }
         // What was not there a moment ago is there now, and can be changed.
-        script.close(if merges { "}, { again: true });" } else { "});" });
+        if merges {
+            self.module.imports.insert(Import::AsksFor);
+            let merge = quoted(Preference::Merge.as_str());
+            script.close(&format!("}}, {{ again: asksFor(request, {merge}) }});"));
+        } else {
+            script.close("});");
+        }
         if let Some(done) = done {
             script.line(&format!("if ({done}) return {done};"));
         }

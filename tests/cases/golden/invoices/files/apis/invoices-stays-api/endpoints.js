@@ -8,7 +8,7 @@ import { uuidv7 } from '../../lib/identifiers.js';
 import { readPage, validateListing } from '../../lib/listing.js';
 import { respondList } from '../../lib/page.js';
 import { validatePatch } from '../../lib/patch.js';
-import { prefers } from '../../lib/preference.js';
+import { asksFor, prefers } from '../../lib/preference.js';
 import { Problem } from '../../lib/problem.js';
 import { anonymous } from '../../lib/request.js';
 import { respond } from '../../lib/response.js';
@@ -216,7 +216,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         },
         { ETag: etag(1), Location: `/api/invoices/${id}` },
       ));
-    }, { again: true });
+    }, { again: asksFor(request, 'resolution=merge-duplicates') });
   });
 
   // GET /api/invoices: lists the invoices.
