@@ -40,11 +40,10 @@ pub fn files(plan: &Plan) -> Files {
         .collect()
 }
 
-/// The guide to the service that the plan integrates: its path and text.
-pub fn guide(plan: &Plan, service: &ServicePlan) -> (String, String) {
+/// The guide to the service that the plan integrates.
+pub fn guide(plan: &Plan, service: &ServicePlan) -> String {
     let text = render("integration-guide.md", &integration::view(plan, service));
-    let path = format!("documentation/{}-integration-guide.md", service.manifest.provider.provider);
-    (path, generated(plan, Comment::Markup, &text))
+    generated(plan, Comment::Markup, &text)
 }
 
 /// The documents of a database without an API.

@@ -29,7 +29,7 @@ pub type Files = BTreeMap<String, String>;
 /// A service that a task integrates, with what every application on its database has of it: made once for all of them.
 pub struct Beside<'p> {
     integrated: Integrated<'p>,
-    guide: (String, String),
+    guide: String,
 }
 
 impl<'p> Beside<'p> {
@@ -56,12 +56,14 @@ impl<'p> Beside<'p> {
 pub fn files(plan: &Plan, beside: &[&Beside<'_>]) -> Result<Files, EmitError> {
     let mut files = documents::files(plan);
     let others = beside.iter().map(|other| other.integrated.clone());
-    let services: Vec<Integrated<'_>> = Integrated::of(plan).into_iter().chain(others).collect();
+    let services = Integrated::told_apart(Integrated::of(plan).into_iter().chain(others));
     // A service that brings no endpoints, and that the application cannot speak with, is no application.
     if plan.api.endpoints.is_empty() && !services.iter().any(|one| one.module.is_ok()) {
         return Ok(files);
     }
-    files.extend(beside.iter().map(|other| other.guide.clone()));
+    for (one, other) in services.iter().filter(|one| one.plan.task_id != plan.task_id).zip(beside) {
+        files.insert(node::guide(plan, one), other.guide.clone());
+    }
     files.extend(node::files(plan, &services)?);
     if !plan.api.endpoints.is_empty() {
         files.extend(client::files(plan));

@@ -36,6 +36,7 @@ use service::Integrated;
 use std::collections::BTreeMap;
 use vocab::TaskId;
 use wiring::Wiring;
+pub use wiring::guide;
 
 /// The hand-written part that travels with every application.
 const LIB: &[(&str, &str)] = &[
@@ -284,13 +285,13 @@ fn migrations_beside<'a>(plan: &Plan, services: &[Integrated<'a>]) -> Vec<(&'a T
 /// What speaks with the services, where the application can.
 fn service_files(services: &[Integrated<'_>]) -> Result<Files, EmitError> {
     let mut files = Files::new();
-    for Integrated { plan, service, module } in services {
+    for Integrated { plan, service, module, stem } in services {
         let Ok(module) = module else { continue };
         let provider = &service.manifest.provider;
-        files.insert(format!("services/{}-integration.js", provider.provider), module.text.clone());
+        files.insert(format!("services/{stem}-integration.js"), module.text.clone());
         if let (Some(intake), Some(webhooks)) = (plan.intake(), &service.manifest.webhooks) {
             let text = service::intake(plan, &provider.title, webhooks, intake)?;
-            files.insert(format!("services/{}-events.js", provider.provider), text);
+            files.insert(format!("services/{stem}-events.js"), text);
         }
     }
     Ok(files)

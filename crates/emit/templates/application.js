@@ -39,9 +39,9 @@ import { addWebhookRoutes } from './lib/webhooks.js';
 {% endif %}
 {% for service in services if service.account %}
 {% if service.intake %}
-import { createIntake as {{ service.create_intake }} } from './services/{{ service.provider }}-events.js';
+import { createIntake as {{ service.create_intake }} } from './services/{{ service.stem }}-events.js';
 {% endif %}
-import { {{ service.imported }} } from './services/{{ service.provider }}-integration.js';
+import { {{ service.imported }} } from './services/{{ service.stem }}-integration.js';
 {% endfor %}
 
 /**

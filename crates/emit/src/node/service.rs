@@ -42,13 +42,27 @@ pub struct Integrated<'a> {
     pub plan: &'a Plan,
     pub service: &'a ServicePlan,
     pub module: Result<ServiceModule, Beyond>,
+    /// What its files are called: after the provider, and after the task too where another service has that name.
+    pub stem: String,
 }
 
 impl<'a> Integrated<'a> {
     /// That of a plan, where it integrates one.
     pub fn of(plan: &'a Plan) -> Option<Self> {
         let service = plan.service.as_ref()?;
-        Some(Self { plan, service, module: service_module(plan, service) })
+        let stem = service.manifest.provider.provider.to_string();
+        Some(Self { plan, service, module: service_module(plan, service), stem })
+    }
+
+    /// The services of an application, each with a name of its own. The first of a provider keeps that name.
+    pub fn told_apart(services: impl Iterator<Item = Self>) -> Vec<Self> {
+        let mut apart: Vec<Self> = Vec::new();
+        for one in services {
+            let is_taken = apart.iter().any(|other| other.stem == one.stem);
+            let stem = if is_taken { format!("{}-{}", one.stem, one.plan.task_id) } else { one.stem.clone() };
+            apart.push(Self { stem, ..one });
+        }
+        apart
     }
 
     /// Whether it makes calls that the application takes in.
@@ -65,7 +79,7 @@ impl<'a> Integrated<'a> {
 
 /// What documents and the application say of a service; `guide` is where more is said of it.
 pub fn view(one: &Integrated<'_>, guide: &str) -> Value {
-    let Integrated { plan, service, module: made } = one;
+    let Integrated { plan, service, module: made, stem } = one;
     let provider = &service.manifest.provider;
     let name = provider.provider.as_str();
     let variables = service.account.iter().filter_map(|value| match &value.from {
@@ -74,6 +88,7 @@ pub fn view(one: &Integrated<'_>, guide: &str) -> Value {
     });
     context! {
         provider => name,
+        stem,
         title => provider.title.as_str(),
         guide,
         account => made.as_ref().ok().map(|module| module.name.as_str()),

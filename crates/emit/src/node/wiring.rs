@@ -94,7 +94,7 @@ pub fn folder(plan: &Plan, one: &Integrated<'_>) -> String {
 pub fn guide(plan: &Plan, one: &Integrated<'_>) -> String {
     match one.plan.task_id == plan.task_id {
         true => "documentation/integration-guide.md".to_owned(),
-        false => format!("documentation/{}-integration-guide.md", one.service.manifest.provider.provider),
+        false => format!("documentation/{}-integration-guide.md", one.stem),
     }
 }
 

@@ -72,6 +72,10 @@ fn folder(path: &str) -> ProviderFolder {
 
 /// What a task that asks for every point of a provider, and changes nothing else, is emitted as.
 fn emitted(provider: &ProviderFolder) -> emit::Files {
+    emit::files(&planned(provider, "task"), &[]).unwrap()
+}
+
+fn planned(provider: &ProviderFolder, task_id: &str) -> plan::Plan {
     let manifest = provider.read().unwrap();
     let mut points: Vec<&str> = manifest.points.points.names();
     // A task asks for something.
@@ -80,7 +84,7 @@ fn emitted(provider: &ProviderFolder) -> emit::Files {
     }
     let kind = manifest.provider.service_types[0].as_str();
     let text = format!(
-        "task_id: task\ntask_type: integrate_service\nspecifications:\n  service_integration:\n    service_type: {kind}\n    provider: {}\n    integration_points: [{}]\n",
+        "task_id: {task_id}\ntask_type: integrate_service\nspecifications:\n  service_integration:\n    service_type: {kind}\n    provider: {}\n    integration_points: [{}]\n",
         provider.name,
         points.join(", ")
     );
@@ -88,8 +92,21 @@ fn emitted(provider: &ProviderFolder) -> emit::Files {
     assert_eq!(parsed.diagnostics, [], "{text}");
     let catalog = Catalog::built_in().unwrap().with_provider(manifest);
     let observed = plan::Observed::default();
-    let plan = planner::plan(&parsed.tasks[0], &vocab::TaskId::parse("task").unwrap(), &catalog, &observed).unwrap();
-    emit::files(&plan.into_api().unwrap(), &[]).unwrap()
+    let task_id = vocab::TaskId::parse(task_id).unwrap();
+    planner::plan(&parsed.tasks[0], &task_id, &catalog, &observed).unwrap().into_api().unwrap()
+}
+
+/// Two accounts of one provider on one database: each has its files.
+#[test]
+fn services_of_one_provider_have_modules_of_their_own() {
+    let provider = folder("crates/catalog/providers/hubspot");
+    let (own, other) = (planned(&provider, "own"), planned(&provider, "other"));
+    let files = emit::files(&own, &[&emit::Beside::of(&other).unwrap()]).unwrap();
+    for (path, task) in [("hubspot-integration.js", "own"), ("hubspot-other-integration.js", "other")] {
+        assert!(files[&format!("services/{path}")].contains(&format!("name: '{task}'")), "{path}");
+        assert!(files["application.js"].contains(&format!("from './services/{path}'")), "{}", files["application.js"]);
+    }
+    assert!(files.contains_key("documentation/hubspot-other-integration-guide.md"));
 }
 
 /// An application in the workspace's folder for it.
