@@ -17,7 +17,7 @@ pub struct Pointer(Vec<PathStep>);
 pub enum PathStep {
     /// The member of that name, or the item of that number.
     Name(String),
-    /// The first item of a list whose member holds one of the texts.
+    /// The first item of a list whose member holds one of the texts; what stands alone is a list of one.
     Where {
         /// The member.
         member: String,

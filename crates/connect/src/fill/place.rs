@@ -30,7 +30,9 @@ fn behind<'d>(value: &'d Value, step: &PathStep) -> Vec<&'d Value> {
         },
         PathStep::Where { member, is } => {
             let fits = |item: &&Value| item.get(member).is_some_and(|told| is.contains(&as_text(told)));
-            items(value).iter().find(fits).into_iter().collect()
+            // What stands alone is a list of one.
+            let alone = Some(value).filter(|value| value.is_object());
+            alone.into_iter().chain(items(value)).find(fits).into_iter().collect()
         }
         PathStep::Each => items(value).iter().collect(),
     }

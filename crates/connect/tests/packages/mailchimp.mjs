@@ -13,4 +13,6 @@ await mailchimp.lists.setListMember("a1b2c3", hash, {
   status_if_new: "subscribed",
   merge_fields: { FNAME: "Ada", LNAME: "King (O'Lovelace)" },
 });
-await mailchimp.lists.updateListMember("a1b2c3", hash, { status: "unsubscribed" });
+for (const status of ["pending", "unsubscribed"]) {
+  await mailchimp.lists.updateListMember("a1b2c3", hash, { status });
+}

@@ -25,7 +25,9 @@ function behind(value, step) {
   if (step.startsWith('[')) {
     const [member, texts] = step.slice(1, -1).split(/=(.*)/s);
     const wanted = texts.split(',');
-    const found = Array.isArray(value) ? value.find((item) => Object.hasOwn(item ?? {}, member) && wanted.includes(asText(item[member]))) : undefined;
+    // What stands alone is a list of one.
+    const items = Array.isArray(value) ? value : [value];
+    const found = items.find((item) => Object.hasOwn(item ?? {}, member) && wanted.includes(asText(item[member])));
     return found === undefined ? [] : [found];
   }
   return typeof value === 'object' && value !== null && Object.hasOwn(value, step) && step !== 'length' ? [value[step]] : [];
