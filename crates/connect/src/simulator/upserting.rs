@@ -40,9 +40,11 @@ pub(super) fn upsert(
         let known = shelves.all(kind).find(|(_, value)| is_it(value));
         let part = match known.map(|(id, value)| (id.to_owned(), value.clone())) {
             Some((id, mut value)) => {
-                let over = (value.get_mut(&upserts.over), item.get(&upserts.over));
-                if let (Some(Value::Object(old)), Some(Value::Object(new))) = over {
-                    old.extend(new.clone());
+                if let (Value::Object(members), Some(new)) = (&mut value, item.get(&upserts.over)) {
+                    match (members.get_mut(&upserts.over), new) {
+                        (Some(Value::Object(old)), Value::Object(new)) => old.extend(new.clone()),
+                        (_, new) => drop(members.insert(upserts.over.clone(), new.clone())),
+                    }
                 }
                 change(&mut value, &upserts.set, given)?;
                 shelves.replace(kind, &id, value.clone());

@@ -25,8 +25,12 @@ assert.deepEqual([made.id, made.list_id, made.status], [ada, "a1", "subscribed"]
 assert.equal((await lists.updateListMember("a1", ada, { status: "unsubscribed" })).status, "unsubscribed");
 const changed = await put({ merge_fields: { LNAME: "King" } });
 assert.deepEqual([changed.status, changed.merge_fields], ["unsubscribed", { FNAME: "Ada", LNAME: "King" }]);
+const bob = hash("bob@example.org");
+const putBob = (more) => lists.setListMember("a1", bob, { email_address: "bob@example.org", status_if_new: "subscribed", ...more });
+assert.equal((await putBob({})).merge_fields, null);
+assert.deepEqual((await putBob({ merge_fields: { FNAME: "Bob" } })).merge_fields, { FNAME: "Bob" });
 assert.equal((await lists.getListMember("a1", ada)).email_address, "ada@example.org");
-assert.equal((await lists.getListMembersInfo("a1")).members.length, 1);
+assert.equal((await lists.getListMembersInfo("a1")).members.length, 2);
 await assert.rejects(lists.updateListMember("a1", hash("nobody"), { status: "unsubscribed" }), refused(404, "Resource Not Found"));
 await assert.rejects(put({ status_if_new: "delighted" }), refused(400, "Invalid Resource"));
 
