@@ -410,26 +410,13 @@ impl Types {
     }
 
     fn query(&mut self, method: &str, plan: &Plan, listing: Listing<'_>, outline: &Outline<'_>) -> String {
-        let field = |name: &str, of: &str, says: String| context! { name => key(name), of, optional => true, says };
-        let mut fields = Vec::new();
-        if let Some(page) = listing.holes.page {
-            fields.push(field("limit", "number", format!("Rows a page: 1 to {}, or {}.", page.max, page.default)));
-        }
-        if !listing.holes.sorts.is_empty() {
-            let sorts = listing.holes.sorts.iter().flat_map(|column| [format!("'{column}'"), format!("'-{column}'")]);
-            let usual = listing.usual_order();
-            let says = format!(
-                "What to sort by, the first one first, with `-` for the reverse; {usual} where it is not given."
-            );
-            let one = sorts.collect::<Vec<_>>().join(" | ");
-            fields.push(field("sort", &format!("{one} | readonly ({one})[]"), says));
-        }
-        fields.push(field("cursor", "string", "The `next` of the page before, with the same `sort`.".to_owned()));
+        let mut fields = of_page("", listing);
+        fields.push(asked("cursor", "string", "The `next` of the page before, with the same `sort`.".to_owned()));
         if listing.holes.offset.is_some() {
-            fields.push(field("offset", "number", "Rows that are passed over, instead of a `cursor`.".to_owned()));
+            fields.push(asked("offset", "number", "Rows that are passed over, instead of a `cursor`.".to_owned()));
         }
         if listing.holes.total == Total::Asked {
-            fields.push(field(
+            fields.push(asked(
                 "count",
                 "'exact'",
                 "Has the page say how many rows there are on all together, as `total`.".to_owned(),
@@ -440,27 +427,57 @@ impl Types {
             for comparison in comparisons {
                 let says = format!("Only rows whose `{column}` {} this.", comparison_text(*comparison));
                 let name = filter_parameter(column, *comparison);
-                fields.push(field(&name, &script_type(&declared.field_type), says));
+                fields.push(asked(&name, &script_type(&declared.field_type), says));
             }
         }
-        if !listing.holes.filters.is_empty() {
-            let says =
-                "Only rows of which this holds: `stock > 0 and (name contains \"lamp\" or not category in (a, b))`.";
-            fields.push(field("filter", "string", says.to_owned()));
-        }
+        fields.extend(of_filter("", listing));
         // What is answered as text is of one type, whatever is in it.
         if !outline.fields.is_empty() && !picks(outline) {
             let names: Vec<String> = outline.fields.iter().map(|field| quoted(field.as_str())).collect();
             let says = "The fields that are wanted, in this order; all of them where it is not given.";
-            fields.push(field("fields", &format!("readonly ({})[]", names.join(" | ")), says.to_owned()));
+            fields.push(asked("fields", &format!("readonly ({})[]", names.join(" | ")), says.to_owned()));
             if !outline.related.is_empty() {
                 let names: Vec<String> = outline.related.iter().map(|known| quoted(known.name.as_str())).collect();
                 let says = "The rows of others that are wanted with each row.";
-                fields.push(field("include", &format!("readonly ({})[]", names.join(" | ")), says.to_owned()));
+                fields.push(asked("include", &format!("readonly ({})[]", names.join(" | ")), says.to_owned()));
             }
+        }
+        for related in &outline.related {
+            let Some(listing) = related.listing() else { continue };
+            let before = format!("{}.", related.name);
+            fields.extend(of_page(&before, listing).into_iter().chain(of_filter(&before, listing)));
         }
         self.declare(&format!("{}Query", pascal_case(method)), "Which rows, in which order.", fields)
     }
+}
+
+/// What a query may say, where it may say that.
+fn asked(name: &str, of: &str, says: String) -> Value {
+    context! { name => key(name), of, optional => true, says }
+}
+
+/// How many rows are wanted and in which order; what stands before the names says of which rows.
+fn of_page(before: &str, listing: Listing<'_>) -> Vec<Value> {
+    let of = if before.is_empty() { "a page" } else { "at most" };
+    let limit = listing.holes.page.map(|page| {
+        let says = format!("Rows {of}: 1 to {}; {} where it is not given.", page.max, page.default);
+        asked(&format!("{before}limit"), "number", says)
+    });
+    let sort = (!listing.holes.sorts.is_empty()).then(|| {
+        let sorts = listing.holes.sorts.iter().flat_map(|column| [format!("'{column}'"), format!("'-{column}'")]);
+        let usual = listing.usual_order();
+        let says =
+            format!("What to sort by, the first one first, with `-` for the reverse; {usual} where it is not given.");
+        let one = sorts.collect::<Vec<_>>().join(" | ");
+        asked(&format!("{before}sort"), &format!("{one} | readonly ({one})[]"), says)
+    });
+    limit.into_iter().chain(sort).collect()
+}
+
+fn of_filter(before: &str, listing: Listing<'_>) -> Option<Value> {
+    let says = "Only rows of which this holds: `stock > 0 and (name contains \"lamp\" or not category in (a, b))`.";
+    let is_asked = !listing.holes.filters.is_empty();
+    is_asked.then(|| asked(&format!("{before}filter"), "string", says.to_owned()))
 }
 
 const RECORD: &str = "A record as it is stored.";

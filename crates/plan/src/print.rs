@@ -381,6 +381,9 @@ fn holes(holes: &Holes) -> String {
     if let Some(page) = holes.page {
         let _ = write!(text, " page (default {}, at most {})", page.default, page.max);
     }
+    if let Some(most) = holes.export {
+        let _ = write!(text, " export (at most {most})");
+    }
     if let Some(most) = holes.offset {
         let _ = write!(text, " offset (at most {most})");
     }

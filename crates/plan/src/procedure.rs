@@ -646,13 +646,22 @@ pub enum RowsFormat {
 }
 
 impl RowsFormat {
+    /// By what a request asks for such an answer.
+    #[must_use]
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Csv => "text/csv",
+            Self::Ndjson => "application/x-ndjson",
+        }
+    }
+
     /// The `Content-Type` of such an answer.
     #[must_use]
     pub fn content_type(self) -> &'static str {
         match self {
-            Self::Json => "application/json",
             Self::Csv => "text/csv; charset=utf-8; header=present",
-            Self::Ndjson => "application/x-ndjson",
+            Self::Json | Self::Ndjson => self.media_type(),
         }
     }
 }

@@ -174,6 +174,10 @@ pub struct Holes {
     pub selection: Choice,
     /// Rows per page.
     pub page: Option<Page>,
+    /// Rows that it may ask for where they are written one after the other, as CSV or NDJSON; none where there are no more of them than on
+    /// any page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub export: Option<u32>,
     /// How many rows it may pass over; none where it goes from page to page alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<u32>,

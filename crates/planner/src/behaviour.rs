@@ -16,6 +16,7 @@ mod record_merge;
 mod record_replace;
 mod record_update;
 
+pub use self::record_list::MAX_PAGE;
 use crate::account::KnownBy;
 use crate::intent::target;
 use crate::key::{Origin, RecordKey};

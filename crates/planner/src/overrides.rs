@@ -7,7 +7,7 @@ use catalog::Catalog;
 use plan::Cache;
 use plan::database::Sensitivity;
 use plan::procedure::{Input, Item, Response, Roles, RowsFormat, Step};
-use plan::query::Total;
+use plan::query::{Holes, Query, Total};
 use spec::{Access, Authentication, Endpoint, Method, ResponseFormat, Spanned, closest};
 use vocab::{ColumnName, Diagnostic, EventName, FieldName, RoleName, ScopeToken};
 
@@ -102,11 +102,12 @@ pub fn write_rows(endpoint: &Endpoint, behaved: &mut Behaved) -> Result<RowsForm
     match behaved.body.last_mut() {
         Some(Item::Exit(Response::Rows { format, .. }, _)) => {
             *format = wanted;
-            // Rows alone have no place for how many there are.
             for item in &mut behaved.body {
                 match item {
-                    Item::Let(_, Step::Validate(Input::Listing(holes))) => holes.total = Total::Untold,
-                    Item::Let(_, Step::Read { query, filled_by: Some(_), .. }) => query.holes.total = Total::Untold,
+                    Item::Let(_, Step::Validate(Input::Listing(holes)))
+                    | Item::Let(_, Step::Read { query: Query { holes, .. }, filled_by: Some(_), .. }) => {
+                        rows_alone(holes)
+                    }
                     _ => {}
                 }
             }
@@ -119,6 +120,14 @@ pub fn write_rows(endpoint: &Endpoint, behaved: &mut Behaved) -> Result<RowsForm
             Err(Diagnostic::error(OVERRIDE_WITHOUT_MEANING, message, &stated.place)
                 .with_help("remove `response_format`, or put it at the endpoint that lists"))
         }
+    }
+}
+
+/// Rows that are never a page in an object have no place for how many there are, and any number of them can be asked for.
+fn rows_alone(holes: &mut Holes) {
+    holes.total = Total::Untold;
+    if let (Some(page), Some(most)) = (&mut holes.page, holes.export.take()) {
+        page.max = most;
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which rows of other tables a read may show beside its own (`include=category,reviews`): the endpoints of an API and the tables' keys come
 //! in, outputs of queries go out. Rows are shown as an endpoint that lists or reads them shows them, to whom it shows them, and no others.
 
+use crate::behaviour::MAX_PAGE;
 use crate::condition::asks_for_caller;
 use plan::api::{ApiPlan, Endpoint};
 use plan::database::ForeignKey;
@@ -186,6 +187,8 @@ impl Shown {
             None => fields,
             Some(page) => {
                 let Holes { filters, sorts, .. } = self.query.holes.clone();
+                // However many rows its list writes by itself.
+                let page = Page { max: page.max.min(MAX_PAGE), ..page };
                 Holes { filters, sorts, page: Some(page), ..fields }
             }
         }

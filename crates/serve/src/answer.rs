@@ -1,6 +1,7 @@
 //! Answers: JSON objects and problems, as bytes with their headers.
 
 use crate::body::{ACCEPT_CHANGES, ACCEPT_PATCH, Taken};
+use crate::export::Rows;
 use crate::validation::{Spot, Wrong};
 use bytes::Bytes;
 use plan::procedure::Roles;
@@ -10,13 +11,15 @@ use store::Late;
 use vocab::ScopeToken;
 
 /// An answer before the headers that every response carries.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub(crate) struct Answer {
     pub status: u16,
     /// Empty where there is no body.
     pub content_type: &'static str,
     pub headers: Vec<(&'static str, String)>,
     pub body: Bytes,
+    /// What follows the body, a page at a time.
+    pub rows: Option<Box<Rows>>,
 }
 
 /// A problem with what only this request knows of it.
@@ -30,12 +33,12 @@ pub(crate) struct Refusal {
 
 impl Answer {
     pub fn json(status: u16, body: impl Into<Bytes>) -> Self {
-        Self { status, content_type: "application/json", headers: Vec::new(), body: body.into() }
+        Self { status, content_type: "application/json", headers: Vec::new(), body: body.into(), rows: None }
     }
 
     /// An answer without a body.
     pub fn empty(status: u16) -> Self {
-        Self { status, content_type: "", headers: Vec::new(), body: Bytes::new() }
+        Self { status, content_type: "", headers: Vec::new(), body: Bytes::new(), rows: None }
     }
 }
 
@@ -236,6 +239,7 @@ impl Refusal {
             content_type: "application/problem+json",
             headers: self.headers,
             body: body.to_string().into(),
+            rows: None,
         }
     }
 }

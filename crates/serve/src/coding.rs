@@ -5,7 +5,7 @@
 //! repeats nothing of what was sent.
 
 use bytes::Bytes;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 /// Smaller bodies are sent as they are: they fit into one packet either way.
 pub(crate) const LEAST: usize = 1024;
@@ -55,23 +55,55 @@ impl Coding {
             true => tokio::task::spawn_blocking(move || self.encode_now(&body)).await.ok(),
             false => Some(self.encode_now(&body)),
         };
-        coded.and_then(Result::ok).expect("writing into memory does not fail").into()
+        coded.and_then(Result::ok).expect("writing into memory does not fail")
     }
 
-    fn encode_now(self, body: &[u8]) -> std::io::Result<Vec<u8>> {
-        let coded = Vec::with_capacity(body.len() / 2);
-        match self {
-            Self::Gzip => {
-                let mut writer = flate2::write::GzEncoder::new(coded, flate2::Compression::new(GZIP_LEVEL));
-                writer.write_all(body)?;
-                writer.finish()
+    fn encode_now(self, body: &Bytes) -> io::Result<Bytes> {
+        Coder::new(Some(self)).coded(body, true)
+    }
+}
+
+/// Puts bytes into a coding that become known one after the other.
+pub(crate) enum Coder {
+    /// They stay as they are.
+    Identity,
+    Gzip(flate2::write::GzEncoder<Vec<u8>>),
+    Brotli(Box<brotli::CompressorWriter<Vec<u8>>>),
+    /// The last ones were given.
+    Ended,
+}
+
+impl Coder {
+    pub fn new(coding: Option<Coding>) -> Self {
+        match coding {
+            None => Self::Identity,
+            Some(Coding::Gzip) => {
+                Self::Gzip(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(GZIP_LEVEL)))
             }
-            Self::Brotli => {
-                let mut writer = brotli::CompressorWriter::new(coded, BUFFER, BROTLI_QUALITY, BROTLI_WINDOW);
-                writer.write_all(body)?;
-                Ok(writer.into_inner())
+            Some(Coding::Brotli) => {
+                Self::Brotli(Box::new(brotli::CompressorWriter::new(Vec::new(), BUFFER, BROTLI_QUALITY, BROTLI_WINDOW)))
             }
         }
+    }
+
+    /// The bytes in the coding, all that were given so far.
+    pub fn coded(&mut self, bytes: &Bytes, is_last: bool) -> io::Result<Bytes> {
+        match self {
+            Self::Identity => return Ok(bytes.clone()),
+            Self::Gzip(writer) => writer.write_all(bytes)?,
+            Self::Brotli(writer) => writer.write_all(bytes)?,
+            Self::Ended => return Err(io::ErrorKind::WriteZero.into()),
+        }
+        let coded = match (is_last, &mut *self) {
+            (false, Self::Gzip(writer)) => writer.flush().map(|()| std::mem::take(writer.get_mut())),
+            (false, Self::Brotli(writer)) => writer.flush().map(|()| std::mem::take(writer.get_mut())),
+            (_, _) => match std::mem::replace(self, Self::Ended) {
+                Self::Gzip(writer) => writer.finish(),
+                Self::Brotli(writer) => Ok(writer.into_inner()),
+                Self::Identity | Self::Ended => Ok(Vec::new()),
+            },
+        };
+        coded.map(Bytes::from)
     }
 }
 
@@ -124,6 +156,25 @@ mod tests {
         }
         for bad in ["", "image/png", "font/woff2", "application/octet-stream"] {
             assert!(!is_compressible(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn parts_make_one_whole() {
+        use std::io::Read as _;
+        for coding in Coding::ALL {
+            let mut coder = Coder::new(Some(coding));
+            let parts: Vec<Bytes> = [("one", false), ("two", false), ("", true)]
+                .map(|(part, is_last)| coder.coded(&Bytes::from(part), is_last).unwrap())
+                .into();
+            assert!(!parts[1].is_empty(), "nothing waits for the end");
+            assert!(coder.coded(&Bytes::from("more"), true).is_err());
+            let (whole, mut read) = (parts.concat(), String::new());
+            match coding {
+                Coding::Gzip => flate2::read::GzDecoder::new(&whole[..]).read_to_string(&mut read).unwrap(),
+                Coding::Brotli => brotli::Decompressor::new(&whole[..], BUFFER).read_to_string(&mut read).unwrap(),
+            };
+            assert_eq!(read, "onetwo");
         }
     }
 

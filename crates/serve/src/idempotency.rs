@@ -186,7 +186,9 @@ mod tests {
         let kept = pledge.keep(&answer);
         let row = vec![kept[2].clone(), kept[3].clone(), Datum::Text(kept[4].to_json().to_string()), kept[5].clone()];
         answer.headers.push((REPLAYED, "true".to_owned()));
-        assert_eq!(pledge.recalled(&row).unwrap(), answer);
+        let recalled = pledge.recalled(&row).unwrap();
+        let parts = |answer: Answer| (answer.status, answer.content_type, answer.headers, answer.body);
+        assert_eq!(parts(recalled), parts(answer));
         assert!(matches!(claim.pledge(b"[]").recalled(&row), Err(Problem::IdempotencyKeyReused)));
     }
 

@@ -1,5 +1,6 @@
 //! Lists: what the query string asks for, checked against what the plan allows, and the cursors that lead from page to page.
 
+use crate::export::AT_ONCE;
 use crate::filter::{self, Offer};
 use crate::validation::{MAX_ENTRIES, Why, Wrong, cursor_value, parameter_number, parameter_value};
 use dialect::{Listing, Wanted};
@@ -18,6 +19,8 @@ pub(crate) struct ListingCheck {
     offers: Vec<Offer>,
     sorts: Vec<(ColumnName, FieldType)>,
     page: Page,
+    /// Rows that may be asked for where they are written one after the other.
+    export: u32,
     /// The unique column that every order ends with, and what it holds.
     key: (ColumnName, FieldType),
     /// The order where none is asked for.
@@ -79,6 +82,8 @@ pub(crate) struct Asked {
     pub format: Option<RowsFormat>,
     /// Rows a page; the listing asks for one more, to know whether there is another page.
     pub page: u32,
+    /// Rows that may come behind them in the same answer.
+    pub beyond: u32,
 }
 
 impl ListingCheck {
@@ -108,6 +113,7 @@ impl ListingCheck {
             offers,
             sorts,
             page: holes.page?,
+            export: holes.export.unwrap_or(holes.page?.max),
             key: (key.clone(), field_type(key)?),
             usual,
             offset: holes.offset,
@@ -116,8 +122,12 @@ impl ListingCheck {
         })
     }
 
-    /// What the query string asks, or everything that is wrong with it.
-    pub fn asked(&self, query_string: &str) -> Result<Asked, Vec<Wrong>> {
+    /// What the query string asks, where the rows are to be written so, or everything that is wrong with it.
+    pub fn asked(&self, query_string: &str, format: Option<RowsFormat>) -> Result<Asked, Vec<Wrong>> {
+        let most = match format {
+            None | Some(RowsFormat::Json) => self.page.max,
+            Some(RowsFormat::Csv | RowsFormat::Ndjson) => self.export,
+        };
         // Each with the place of its parameter.
         let mut wrong: Vec<(usize, Wrong)> = Vec::new();
         let mut seen: Vec<String> = Vec::new();
@@ -138,7 +148,7 @@ impl ListingCheck {
             }
             seen.push(name.to_string());
             match name.as_ref() {
-                "limit" => match self.limit(&text) {
+                "limit" => match limit_of(&text, most) {
                     Ok(number) => limit = number,
                     Err(why) => refuse(why),
                 },
@@ -203,16 +213,9 @@ impl ListingCheck {
         let order = self.order(&sort).unwrap_or_default();
         let offset = offset.map_or(0, |(_, offset)| offset);
         let fields = self.selection.as_ref().and_then(|selection| selection.joined(fields, included));
-        let listing = Listing { filters, order, after, offset, limit: limit + 1 };
-        Ok(Asked { listing, sort, fields, nested, counts, format: None, page: limit })
-    }
-
-    fn limit(&self, text: &str) -> Result<u32, Why> {
-        match parameter_number(text).map(u32::try_from) {
-            None => Err(Why::new("type", "must be a whole number")),
-            Some(Ok(number)) if (1..=self.page.max).contains(&number) => Ok(number),
-            Some(_) => Err(Why::new("range", format!("must be between 1 and {}", self.page.max))),
-        }
+        let page = limit.min(AT_ONCE);
+        let listing = Listing { filters, order, after, offset, limit: page + 1 };
+        Ok(Asked { listing, sort, fields, nested, counts, format, page, beyond: limit - page })
     }
 
     fn sorted(&self, text: &str) -> Result<Vec<Order>, Why> {
@@ -332,7 +335,7 @@ impl SelectionCheck {
             let of = check.listing.as_ref().ok_or_else(unknown)?;
             let listing = nested.listing(&check.name, of);
             match asks {
-                "limit" => listing.limit = of.limit(text)?,
+                "limit" => listing.limit = limit_of(text, of.page.max)?,
                 "sort" => listing.order = of.sorted(text)?,
                 "filter" if !of.offers.is_empty() => listing.filters.push(filter::read(text, &of.offers)?),
                 _ => return Err(unknown()),
@@ -409,6 +412,14 @@ pub(crate) fn related(query: &Query, database: &DatabasePlan) -> Option<Vec<Rela
         })
     };
     query.related().map(check).collect()
+}
+
+fn limit_of(text: &str, most: u32) -> Result<u32, Why> {
+    match parameter_number(text).map(u32::try_from) {
+        None => Err(Why::new("type", "must be a whole number")),
+        Some(Ok(number)) if (1..=most).contains(&number) => Ok(number),
+        Some(_) => Err(Why::new("range", format!("must be between 1 and {most}"))),
+    }
 }
 
 /// Those that a text names; one that is named again is there once.

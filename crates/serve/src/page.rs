@@ -3,6 +3,7 @@
 use crate::answer::Answer;
 use crate::coding::weight;
 use crate::encode::{self, Key};
+use crate::export::{Rest, Rows};
 use plan::procedure::RowsFormat;
 use std::sync::Arc;
 use store::Row;
@@ -12,7 +13,7 @@ use vocab::{Datum, FieldType, sha256_hex};
 const TAG_LENGTH: usize = 32;
 
 /// Some rows of a list, and the cursor to those behind them.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Page {
     pub rows: Vec<Row>,
     pub next: Option<String>,
@@ -22,6 +23,8 @@ pub(crate) struct Page {
     pub total: Option<i64>,
     /// How they are to be written, where the caller says so.
     pub format: Option<RowsFormat>,
+    /// The rows behind them, where they are to come in the same answer.
+    pub rest: Option<Arc<Rest>>,
 }
 
 /// What a row is made of.
@@ -52,7 +55,7 @@ pub(crate) fn accepted(accept: &str) -> RowsFormat {
     let stated = |range: &str| weights.iter().find(|(known, _)| known == range).map(|(_, weight)| *weight);
     // The range that says most of a type counts.
     let of = |format: &RowsFormat| {
-        let media_type = format.content_type().split(';').next().unwrap_or_default();
+        let media_type = format.media_type();
         let group = media_type.split('/').next().unwrap_or_default();
         stated(media_type).or_else(|| stated(&format!("{group}/*"))).or_else(|| stated("*/*")).unwrap_or(0)
     };
@@ -66,9 +69,21 @@ pub(crate) fn answer(page: &Page, columns: &Columns, format: RowsFormat, query: 
     let columns = picked.as_ref().unwrap_or(columns);
     let body = match format {
         RowsFormat::Json => encode::page(&columns.keys, &page.rows, page.next.as_deref(), page.total),
-        RowsFormat::Csv => csv(page, columns).into_bytes(),
-        RowsFormat::Ndjson => ndjson(page, columns),
+        RowsFormat::Csv => [header(columns).into_bytes(), lines(page, columns, format)].concat(),
+        RowsFormat::Ndjson => lines(page, columns, format),
     };
+    // What it will be in the end nobody knows yet.
+    if let Some(rest) = &page.rest {
+        let rows = Rows { rest: Arc::clone(rest), columns: columns.clone(), format };
+        let content_type = format.content_type();
+        return Answer {
+            status: 200,
+            content_type,
+            headers: Vec::new(),
+            body: body.into(),
+            rows: Some(Box::new(rows)),
+        };
+    }
     let next = page.next.as_deref().unwrap_or_default();
     let digest = match format {
         RowsFormat::Json => sha256_hex(&body),
@@ -79,16 +94,7 @@ pub(crate) fn answer(page: &Page, columns: &Columns, format: RowsFormat, query: 
     if page.next.is_some() {
         headers.push(("link", link(query, next)));
     }
-    Answer { status: 200, content_type: format.content_type(), headers, body: body.into() }
-}
-
-fn ndjson(page: &Page, columns: &Columns) -> Vec<u8> {
-    let mut lines = Vec::new();
-    for row in &page.rows {
-        encode::row(&mut lines, &columns.keys, row);
-        lines.push(b'\n');
-    }
-    lines
+    Answer { status: 200, content_type: format.content_type(), headers, body: body.into(), rows: None }
 }
 
 /// RFC 8288. The target is a query alone: it holds wherever the path was published.
@@ -100,15 +106,28 @@ fn link(query: &str, cursor: &str) -> String {
 }
 
 /// RFC 4180.
-fn csv(page: &Page, columns: &Columns) -> String {
-    let header: Vec<&str> = columns.names[..columns.plain].iter().map(AsRef::as_ref).collect();
-    let mut text = format!("{}\r\n", header.join(","));
+fn header(columns: &Columns) -> String {
+    let names: Vec<&str> = columns.names[..columns.plain].iter().map(AsRef::as_ref).collect();
+    format!("{}\r\n", names.join(","))
+}
+
+/// The rows one after the other, as CSV (RFC 4180) or as objects of JSON.
+pub(crate) fn lines(page: &Page, columns: &Columns, format: RowsFormat) -> Vec<u8> {
+    let mut lines = Vec::new();
     for row in &page.rows {
-        let cells: Vec<String> = row.iter().zip(&columns.types).map(|(datum, of)| cell(datum, of)).collect();
-        text.push_str(&cells.join(","));
-        text.push_str("\r\n");
+        match format {
+            RowsFormat::Csv => {
+                let cells: Vec<String> = row.iter().zip(&columns.types).map(|(datum, of)| cell(datum, of)).collect();
+                lines.extend_from_slice(cells.join(",").as_bytes());
+                lines.extend_from_slice(b"\r\n");
+            }
+            RowsFormat::Json | RowsFormat::Ndjson => {
+                encode::row(&mut lines, &columns.keys, row);
+                lines.push(b'\n');
+            }
+        }
     }
-    text
+    lines
 }
 
 fn cell(datum: &Datum, field_type: &FieldType) -> String {

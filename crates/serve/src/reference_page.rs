@@ -99,7 +99,7 @@ impl Page {
     /// The answer with the page.
     pub fn answer(&self) -> Answer {
         let headers = vec![("content-security-policy", self.policy.clone()), ("x-frame-options", "DENY".to_owned())];
-        Answer { status: 200, content_type: "text/html; charset=utf-8", headers, body: self.body.clone() }
+        Answer { content_type: "text/html; charset=utf-8", headers, ..Answer::json(200, self.body.clone()) }
     }
 }
 
@@ -115,10 +115,8 @@ fn issuer(schemes: &Json) -> Option<String> {
 /// The file of that name, in the encoding that the request accepts; `None` where there is none.
 pub(crate) fn file(name: &str, request: &HeaderMap) -> Option<Answer> {
     let own = |content_type, text: &'static str| Answer {
-        status: 200,
         content_type,
-        headers: Vec::new(),
-        body: Bytes::from_static(text.as_bytes()),
+        ..Answer::json(200, Bytes::from_static(text.as_bytes()))
     };
     match name {
         "initialize.js" => Some(own("text/javascript; charset=utf-8", include_str!("../assets/initialize.js"))),
@@ -150,7 +148,7 @@ impl Asset {
             }
         };
         headers.push(("etag", tag));
-        Answer { status: 200, content_type: self.content_type, headers, body }
+        Answer { content_type: self.content_type, headers, ..Answer::json(200, body) }
     }
 }
 
@@ -229,6 +227,6 @@ mod tests {
             let is_packed = packed.headers.iter().any(|(name, _)| *name == "content-encoding");
             assert_eq!(if is_packed { inflated(&packed.body) } else { packed.body }, plain.body, "{name}");
         }
-        assert_eq!(file("swagger-ui.js", &HeaderMap::new()), None);
+        assert!(file("swagger-ui.js", &HeaderMap::new()).is_none());
     }
 }

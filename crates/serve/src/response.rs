@@ -5,10 +5,11 @@ use crate::answer::Answer;
 use crate::coding::{Coding, LEAST, is_compressible};
 use crate::cors::{Cookies, Origins};
 use crate::etag::{Weak, coded, names_tag};
+use crate::export::Chunks;
 use crate::request::header;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 
 /// Headers of every response. They are for what no browser shows as a page; who serves a page brings its own policy.
 /// <https://cheatsheetseries.owasp.org/cheatsheets/REST_Security_Cheat_Sheet.html>
@@ -24,6 +25,9 @@ pub(crate) const STANDING: [(&str, &str); 6] = [
 const OF_KNOWN: [&str; 3] = ["etag", "cache-control", "vary"];
 /// Said where the request came over TLS: a year. Not for subdomains, which may be somebody else's.
 const TRANSPORT_SECURITY: &str = "max-age=31536000";
+
+/// The bytes of an answer: all of them, or as they are made.
+pub type Sent = Either<Full<Bytes>, Chunks>;
 
 /// What an answer must know of its request.
 pub(crate) struct Asked<'a> {
@@ -41,7 +45,7 @@ pub(crate) async fn response(
     mut answer: Answer,
     limit: Vec<(&'static str, String)>,
     asked: &Asked<'_>,
-) -> Response<Full<Bytes>> {
+) -> Response<Sent> {
     let coding = coding(&answer, asked.headers);
     let mut vary: Vec<&str> = can_be_coded(&answer).then_some("Accept-Encoding").into_iter().collect();
     let is_known = is_known(&answer, asked);
@@ -49,19 +53,20 @@ pub(crate) async fn response(
     if let (Some(coding), Some((_, tag))) = (coding, answer.headers.iter_mut().find(|(name, _)| *name == "etag")) {
         *tag = coded(tag, coding);
     }
-    match coding {
-        _ if is_known => {
-            let mut headers = answer.headers;
-            headers.retain(|(name, _)| OF_KNOWN.contains(name));
-            answer = Answer { headers, ..Answer::empty(304) };
-        }
-        Some(coding) => {
-            answer.body = coding.encode(answer.body).await;
-            answer.headers.push(("content-encoding", coding.name().to_owned()));
-        }
-        None => {}
+    if is_known {
+        let mut headers = answer.headers;
+        headers.retain(|(name, _)| OF_KNOWN.contains(name));
+        answer = Answer { headers, ..Answer::empty(304) };
+    } else if let Some(coding) = coding {
+        answer.headers.push(("content-encoding", coding.name().to_owned()));
     }
-    let mut response = Response::new(Full::new(answer.body));
+    let body = match (answer.rows.take(), coding) {
+        (Some(_), _) if *asked.method == Method::HEAD => Either::Right(Chunks::none()),
+        (Some(rows), coding) => Either::Right(rows.behind(answer.body, coding, asked.request_id)),
+        (None, Some(coding)) if !is_known => Either::Left(Full::new(coding.encode(answer.body).await)),
+        (None, _) => Either::Left(Full::new(answer.body)),
+    };
+    let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     for (name, value) in STANDING {

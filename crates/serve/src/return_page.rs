@@ -50,6 +50,6 @@ impl File {
     pub(crate) fn answer(&self) -> Answer {
         let guards = [("content-security-policy", POLICY.to_owned()), ("x-frame-options", "DENY".to_owned())];
         let headers = if self.is_page { guards.to_vec() } else { Vec::new() };
-        Answer { status: 200, content_type: self.content_type, headers, body: self.body.clone() }
+        Answer { content_type: self.content_type, headers, ..Answer::json(200, self.body.clone()) }
     }
 }

@@ -9,10 +9,10 @@ use crate::body::{Kind, Taken, read_json};
 use crate::cors::Origins;
 use crate::encode::{self, Key};
 use crate::etag::{Weak, names_tag, quoted};
+use crate::export::Rest;
 use crate::idempotency::{Claim, Claims, Pledge};
-use crate::listing::{Asked, Nested, Picked, cursor};
+use crate::listing::{Asked, Nested, Picked};
 use crate::metrics::Metrics;
-use crate::nested;
 use crate::page::{self, Page};
 use crate::password;
 use crate::patch::Patch;
@@ -20,6 +20,7 @@ use crate::program::{
     AnswerParts, AskedOfToken, Bound, CountedFor, Each, Expression, List, Operation, Program, Question, Waiting,
 };
 use crate::rate_limit::{Attempt, Limiter, Standing, Verdict};
+use crate::reading::{Reading, typed};
 use crate::request::header;
 use crate::service::Service;
 use crate::session_cookie;
@@ -37,17 +38,15 @@ use jiff::{SignedDuration, Timestamp};
 use percent_encoding::percent_encode;
 use plan::accounts::{NOWHERE, RESOURCE_PATH, identity_hash};
 use plan::procedure::{IN_SEGMENT, Outcome, Roles, Scheme, Writes};
-use plan::query::Output;
 use plan::value::{Comparison, Preference};
 use plan::{Problem, Query, Scope};
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use store::{Ended, Row, Store, StoreError, Transaction, Whose};
 use tokio::sync::Notify;
-use vocab::{ColumnName, Datum, Decimal, FieldName, FieldType, sha256_hex, utc_text};
+use vocab::{Datum, Decimal, FieldName, FieldType, sha256_hex, utc_text};
 
 /// Longest address of an account, in bytes.
 const EMAIL_MAX: usize = 254;
@@ -165,7 +164,7 @@ pub(crate) struct Run<'a, B> {
 }
 
 /// What a slot holds.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 enum Slot {
     Empty,
     One(Datum),
@@ -178,7 +177,7 @@ enum Slot {
     Answered(Row),
     /// Records with these fields.
     List(Vec<Row>, Arc<[Arc<str>]>),
-    Asked(Box<Asked>),
+    Asked(Arc<Asked>),
     /// Which fields of a record are wanted; none where it is all of them.
     Picked(Box<Picked>),
     Page(Box<Page>),
@@ -384,12 +383,12 @@ where
                         frame.set(*slot, Slot::Patch(Box::new(patch)));
                     }
                     Operation::ValidateListing { slot, check } => {
-                        let mut asked = check
-                            .asked(frame.facts.uri.query().unwrap_or_default())
+                        let format = header(self.headers, "accept").map(|accept| page::accepted(&accept));
+                        let asked = check
+                            .asked(frame.facts.uri.query().unwrap_or_default(), format)
                             .map_err(Refusal::validation_failed)?;
                         self.may_all(check.scopes(asked.fields.as_deref()))?;
-                        asked.format = header(self.headers, "accept").map(|accept| page::accepted(&accept));
-                        frame.set(*slot, Slot::Asked(Box::new(asked)));
+                        frame.set(*slot, Slot::Asked(Arc::new(asked)));
                     }
                     Operation::ValidateSelection { slot, check } => {
                         let asked = check
@@ -1004,32 +1003,26 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
             let Slot::Asked(asked) = &frame.slots[*asked] else {
                 unreachable!("a checked procedure fills a list by what was asked of it")
             };
-            let narrowed = asked.fields.as_ref().map(|fields| list.narrowed(fields, &asked.listing.order));
-            let query = narrowed.as_ref().unwrap_or(&list.of_columns);
-            let base = match &narrowed {
-                Some(query) => dialect::lower_listing_base_with(&list.database, query, &asked.nested.listings)
-                    .map(|base| Cow::Owned(base.text)),
-                None => Ok(Cow::Borrowed(&*list.base.text)),
-            };
-            let base = base.map_err(|_| Problem::InternalError)?;
-            let (text, binds) = dialect::lower_listing(&list.database, query, &base, &asked.listing);
-            let own = frame.binds(&list.base);
-            let counted = asked.counts.then(|| own.clone());
-            let related = |query| frame.binds_of_related(list, query, &asked.nested);
-            let mut parameters = narrowed.as_ref().map_or_else(Vec::new, related);
-            parameters.extend(own);
-            parameters.extend(binds);
-            let rows = executor.read(&Arc::from(text), parameters).await?;
-            let mut page = page(list, narrowed.as_ref(), asked, rows)?;
-            if let Some(mut parameters) = counted {
-                let (text, binds) = dialect::lower_count(&list.database, query, &base, &asked.listing);
-                parameters.extend(binds);
-                let counted = executor.read(&Arc::from(text), parameters).await?;
+            let of_related = |query: &Query| frame.binds_of_related(list, query, &asked.nested);
+            let reading = Reading::new(list, asked, frame.binds(&list.base), of_related)?;
+            let (text, parameters) = reading.statement(&asked.listing);
+            let rows = executor.read(&text, parameters).await?;
+            let (mut page, after) = reading.page(rows, asked.page)?;
+            if asked.counts {
+                let (text, parameters) = reading.count();
+                let counted = executor.read(&text, parameters).await?;
                 // A document database counts nothing where there is nothing.
                 page.total = Some(match counted.first().and_then(|row| row.first()) {
                     Some(Datum::Integer(total)) => *total,
                     _ => 0,
                 });
+            }
+            if let Some(after) = after.filter(|_| asked.beyond > 0) {
+                let Executor::Store(store, whose) = executor else {
+                    unreachable!("a long answer is read in no transaction: it would last as long as its client likes")
+                };
+                let (store, whose, left) = (store.clone(), whose.clone(), asked.beyond);
+                page.rest = Some(Arc::new(Rest { store, whose, reading, after, left }));
             }
             frame.set(*slot, Slot::Page(Box::new(page)));
         }
@@ -1533,45 +1526,6 @@ fn compare(left: &Datum, comparison: Comparison, right: &Datum) -> bool {
 }
 
 /// A row in the types of its columns, which an engine may keep in others.
-fn typed(row: Row, types: &[FieldType]) -> Row {
-    row.into_iter().zip(types).map(|(datum, field_type)| nested::typed(datum, field_type)).collect()
-}
-
-/// The rows of a page, of which one more than asked for tells that there is another. `narrowed` is what gave them, where that is not what
-/// the list gives where nothing is asked for.
-fn page(list: &List, narrowed: Option<&Query>, asked: &Asked, rows: Vec<Row>) -> Result<Page, Problem> {
-    let more = rows.len() > asked.page as usize;
-    let query = narrowed.unwrap_or(&list.of_columns);
-    // Where its outputs stand among those of the list.
-    let places = narrowed.map(|query| list.places(query));
-    let rows = rows.into_iter().take(asked.page as usize).map(|row| match &places {
-        None => Ok(typed(row, &list.types)),
-        Some(places) => list.typed(places, &asked.nested, row),
-    });
-    let rows = rows.collect::<Result<Vec<Row>, _>>()?;
-    let position = |column: &ColumnName| {
-        let is_it = |output: &Output| matches!(output, Output::Column { column: known, .. } if known == column);
-        query.outputs.iter().position(is_it)
-    };
-    let next = rows.last().filter(|_| more).map(|row| {
-        let values: Vec<Datum> = asked
-            .listing
-            .order
-            .iter()
-            .filter_map(|level| position(&level.column).map(|position| row[position].clone()))
-            .collect();
-        cursor(&asked.sort, &values)
-    });
-    let (total, format) = (None, asked.format);
-    let (Some(fields), Some(places)) = (&asked.fields, &places) else {
-        return Ok(Page { rows, next, fields: None, total, format });
-    };
-    let positions: Vec<usize> =
-        fields.iter().filter_map(|field| places.iter().position(|place| place == field)).collect();
-    let picked = |row: Row| positions.iter().map(|position| row[*position].clone()).collect();
-    Ok(Page { rows: rows.into_iter().map(picked).collect(), next, fields: Some(fields.clone()), total, format })
-}
-
 fn text(datum: &Datum) -> String {
     match datum {
         Datum::Text(text) => text.clone(),

@@ -15,14 +15,14 @@ use crate::proxies::{Peer, Proxies};
 use crate::rate_limit::Limiter;
 use crate::reference_page;
 use crate::request::{decoded, header, is_well_formed, request_id};
-use crate::response::{Asked, response};
+use crate::response::{Asked, Sent, response};
 use crate::return_page;
 use crate::run::{Facts, Failure, Run, Surroundings, site};
 use crate::webhook::{Counterpart, Hook};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response};
-use http_body_util::{Empty, Full};
+use http_body_util::Empty;
 use hyper::body::Body;
 use jiff::Timestamp;
 use plan::accounts::{CASE_ISSUER, KEYS_PATH, RESOURCE_PATH};
@@ -342,7 +342,7 @@ impl Service {
     }
 
     /// Answers one request that came over a connection.
-    pub async fn handle<B>(&self, request: Request<B>, peer: impl Into<Peer>) -> Response<Full<Bytes>>
+    pub async fn handle<B>(&self, request: Request<B>, peer: impl Into<Peer>) -> Response<Sent>
     where
         B: Body<Data = Bytes, Error: Send> + Unpin + Send,
     {
@@ -545,9 +545,9 @@ impl Service {
             Target::Ready => (self.ready(&facts.request_id).await, Vec::new()),
             Target::Metrics => {
                 let others = self.settings.counted_by_others.as_ref().map(|counted| counted()).unwrap_or_default();
-                let body = (self.counted.metrics.render() + &others).into();
+                let body = self.counted.metrics.render() + &others;
                 let content_type = "text/plain; version=0.0.4; charset=utf-8";
-                (Answer { status: 200, content_type, headers: Vec::new(), body }, Vec::new())
+                (Answer { content_type, ..Answer::json(200, body) }, Vec::new())
             }
             Target::OpenApi => (Answer::json(200, self.openapi.clone()), Vec::new()),
             Target::SigningKeys => (self.signing_keys(&facts).await, Vec::new()),

@@ -195,7 +195,7 @@ fn answer(reply: &Reply) -> Answer {
         Some(_) | None => "text/plain; charset=utf-8",
     };
     let body = Bytes::from(reply.body.clone());
-    Answer { status: reply.status, content_type, headers: Vec::new(), body }
+    Answer { content_type, ..Answer::json(reply.status, body) }
 }
 
 fn problem(error: &NotReceived) -> Problem {

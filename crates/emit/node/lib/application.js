@@ -1,9 +1,11 @@
 // The HTTP application: finds the route of a request, runs its procedure, sends what it returns or the problem it throws.
 // Every answer leaves through `send`; no answer ever carries an error's own message.
 
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import express from 'express';
 import { ClientGone } from './body.js';
-import { acceptedCoding, canBeCoded, codedTag, encode } from './coding.js';
+import { acceptedCoding, canBeCoded, codedTag, encode, encoder } from './coding.js';
 import { corsHeaders, preflight } from './cors.js';
 import { isKnown } from './etag.js';
 import { logError } from './log.js';
@@ -249,7 +251,7 @@ function toProblem(request, error) {
 
 async function send(request, answer, metrics) {
   const { incoming, outgoing } = request;
-  const { status, headers, body } = await onTheWire(request, answer);
+  const { status, headers, body, coding } = await onTheWire(request, answer);
   if (outgoing.headersSent || outgoing.destroyed) return;
   outgoing.statusCode = status;
   const allHeaders = {
@@ -261,10 +263,28 @@ async function send(request, answer, metrics) {
     ...headers,
   };
   for (const [name, value] of Object.entries(allHeaders)) outgoing.setHeader(name, value);
-  if (body !== undefined) outgoing.setHeader('Content-Length', Buffer.byteLength(body));
   count(request, status, metrics);
+  if (answer.rest) return pour(request, answer, coding);
+  if (body !== undefined) outgoing.setHeader('Content-Length', Buffer.byteLength(body));
   if (headers.Connection === 'close' && !incoming.complete) endAfterBody(incoming, outgoing, body);
   else outgoing.end(body);
+}
+
+/**
+ * An answer that is made while it is sent, as fast as it is taken. Where that fails the connection is broken off: no client takes it for
+ * the whole.
+ */
+async function pour({ id, method, outgoing }, { text, rest }, coding) {
+  if (method === 'HEAD') return outgoing.end();
+  async function* chunks() {
+    yield text;
+    yield* rest;
+  }
+  try {
+    await pipeline(...[Readable.from(chunks(), { objectMode: false }), coding && encoder(coding), outgoing].filter(Boolean));
+  } catch (error) {
+    if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') logError('a long answer was broken off', error, { request_id: id });
+  }
 }
 
 /** The answer in the coding that the caller likes best, or 304 where it has it already; the tag names these bytes. */
@@ -288,6 +308,7 @@ async function onTheWire(request, answer) {
   }
   if (!coding) return { status: answer.status, headers, body: answer.text };
   headers['Content-Encoding'] = coding;
+  if (answer.rest) return { status: answer.status, headers, coding };
   return { status: answer.status, headers, body: await encode(coding, answer.text) };
 }
 

@@ -4,7 +4,7 @@
 // repeats nothing of what was sent.
 
 import { promisify } from 'node:util';
-import { brotliCompress, constants, gzip } from 'node:zlib';
+import { brotliCompress, constants, createBrotliCompress, createGzip, gzip } from 'node:zlib';
 
 // Smaller bodies are sent as they are: they fit into one packet either way.
 const LEAST_BYTES = 1024;
@@ -37,12 +37,18 @@ export function acceptedCoding(acceptEncoding = '') {
   return weight(best) > 0 && weight(best) >= (weights.get('identity') ?? 0) ? best : undefined;
 }
 
+const gzipOptions = { level: GZIP_LEVEL };
+const brotliOptions = { params: { [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY, [constants.BROTLI_PARAM_LGWIN]: BROTLI_WINDOW } };
+
 /** @returns {Promise<Buffer>} */
 export function encode(coding, text) {
-  if (coding === 'gzip') return compressGzip(text, { level: GZIP_LEVEL });
-  return compressBrotli(text, {
-    params: { [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY, [constants.BROTLI_PARAM_LGWIN]: BROTLI_WINDOW },
-  });
+  return coding === 'gzip' ? compressGzip(text, gzipOptions) : compressBrotli(text, brotliOptions);
+}
+
+/** The same of what becomes known bit by bit: a stream, out of which comes what went into it so far. */
+export function encoder(coding) {
+  if (coding === 'gzip') return createGzip({ ...gzipOptions, flush: constants.Z_SYNC_FLUSH });
+  return createBrotliCompress({ ...brotliOptions, flush: constants.BROTLI_OPERATION_FLUSH });
 }
 
 /** The tag of the same version in a coding: other bytes need another strong tag (RFC 9110, 8.8.3.3). */

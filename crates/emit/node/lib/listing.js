@@ -1,13 +1,14 @@
 // Lists: checks a query string against what an endpoint allows, and reads one page of rows by keyset.
 // What an endpoint allows is { columns, sorts, order, key, page, position }: every column with its kind and the comparisons that may
 // be asked of it, the columns to sort by, the order where none is asked for (`-id`), the unique column that every order ends with
-// where that is not `id`, { default, maximum } rows a page, and where a text begins in a column (0: nowhere), with `#` for the
+// where that is not `id`, { default, maximum, rows } rows a page, of which there may be `rows` where they are written one after the other, and where a text begins in a column (0: nowhere), with `#` for the
 // column and `?` for the text; where they may be asked for, the `fields` to pick of a row, how many rows an `offset` may pass over, and
 // `total`, how many there are. What may come with a row besides is told as in related.js. A column that the engine would sort in another order than others do says by what it is `sorted`,
 // with `?` for the column.
 
 import { requireScopes } from './authorization.js';
 import { parseJson } from './json.js';
+import { acceptedFormat } from './page.js';
 import { Problem } from './problem.js';
 import { includedIn, outputsOf, readFields, takeOfRelated, withRelated } from './related.js';
 import { joined, picked } from './selection.js';
@@ -16,6 +17,9 @@ import { condition, isFiltered, ordered, orderOf, sorted, takeFilter, takeLimit,
 
 /** Longest cursor that is looked at. */
 const CURSOR_LIMIT = 8192;
+
+/** Rows that are read at once. */
+const AT_ONCE = 1000;
 
 /** What a statement of a list begins with. */
 const outputs = /^SELECT .+? FROM /;
@@ -30,7 +34,9 @@ const isTwice = { code: 'inconsistent', detail: 'must not be given together with
  * @param {object} [related] what may come with a row
  */
 export function validateListing(request, listing, related) {
-  const asked = { related, ...usual(listing), after: null, offset: 0 };
+  const isPage = acceptedFormat(request.header('accept')) === 'application/json';
+  const { maximum, rows = maximum } = listing.page;
+  const asked = { related, ...usual(listing), most: isPage ? maximum : rows, after: null, offset: 0 };
   const errors = [];
   const seen = new Set();
   let cursor;
@@ -60,7 +66,7 @@ export function validateListing(request, listing, related) {
 
 /**
  * The page that was asked for: { items, next }, with the names of the `fields` where not all of them were asked for, and the `total` of
- * all pages where that was.
+ * all pages where that was. Of a long one these are the first items, and `rest` gives the others, some at a time, as they are read.
  * @param {import('./database.js').Database} database or a transaction
  * @param {ReturnType<typeof validateListing>} asked
  * @param {string} select the statement up to its own condition
@@ -76,18 +82,30 @@ export async function readPage(database, asked, select, conditionValues) {
     const { sql, values } = lists(select, conditionValues ? 'AND' : 'WHERE', wanted, conditionValues?.length ?? 0);
     return database.many(sql, [...before, ...(conditionValues ?? []), ...values], columns);
   };
-  const rows = await read(asked, asked.listing.columns, ofOthers.values);
-  const page = rows.slice(0, asked.limit);
-  const next = rows.length > asked.limit ? writeCursor(asked, page.at(-1)) : null;
+  const readItems = async (what) => {
+    const rows = await read(what, asked.listing.columns, ofOthers.values);
+    const page = rows.slice(0, what.limit);
+    const next = rows.length > what.limit ? writeCursor(asked, page.at(-1)) : null;
+    return { items: page.map((row) => picked(withRelated(row, included, related), asked.fields)), next };
+  };
+  const { items, next } = await readItems({ ...asked, limit: Math.min(asked.limit, AT_ONCE) });
   // A document database counts nothing where there is nothing.
   const total = asked.counts ? ((await read({ ...asked, isCount: true }, {}))[0]?.total ?? 0) : undefined;
-  const items = page.map((row) => picked(withRelated(row, included, related), asked.fields));
-  return { items, next, fields: asked.fields, total };
+  const isAll = next === null || asked.limit <= AT_ONCE;
+  return { items, next, fields: asked.fields, total, rest: isAll ? undefined : itemsBehind(readItems, asked, next) };
+}
+
+async function* itemsBehind(readItems, asked, cursor) {
+  for (let next = cursor, left = asked.limit - AT_ONCE; next !== null && left > 0; left -= AT_ONCE) {
+    const page = await readItems({ ...asked, after: readCursor(asked, next), offset: 0, limit: Math.min(left, AT_ONCE) });
+    next = page.next;
+    yield page.items;
+  }
 }
 
 /** Notes what one parameter asks; gives what is wrong with it, if anything is. */
 function takeParameter(asked, parameter, text) {
-  if (parameter === 'limit') return takeLimit(asked, text);
+  if (parameter === 'limit') return takeLimit(asked, text, { maximum: asked.most });
   if (parameter === 'sort') return takeSort(asked, text);
   if (parameter === 'cursor') return undefined;
   if (parameter === 'offset' && asked.listing.offset !== undefined) return takeOffset(asked, text);

@@ -40,22 +40,32 @@ export function respondPage(request, { items, next, total }) {
  * A header row, then a row for each item. Parameters as for `respondPage`.
  * @param {{ columns: Record<string, { kind: string }> }} listing what `readPage` was asked for
  */
-export function respondCsv(request, { items, next, fields }, { columns }) {
-  const names = fields ?? Object.keys(columns);
-  const rows = items.map((item) => names.map((name) => cell(item[name], columns[name]?.kind)));
-  const text = [names, ...rows].map((cells) => `${cells.join(',')}\r\n`).join('');
-  return respondRows(request, 'text/csv; charset=utf-8; header=present', text, next);
+export function respondCsv(request, page, { columns }) {
+  const names = page.fields ?? Object.keys(columns);
+  const row = (item) => line(names.map((name) => cell(item[name], columns[name]?.kind)));
+  return respondRows(request, 'text/csv; charset=utf-8; header=present', page, row, line(names));
 }
 
 /** One JSON object a line. Parameters as for `respondPage`. */
-export function respondNdjson(request, { items, next }) {
-  const text = items.map((item) => `${JSON.stringify(item)}\n`).join('');
-  return respondRows(request, 'application/x-ndjson', text, next);
+export function respondNdjson(request, page) {
+  return respondRows(request, 'application/x-ndjson', page, (item) => `${JSON.stringify(item)}\n`);
 }
 
-// The cursor does not stand in such a body, and a list that has grown behind this page has another answer.
-function respondRows(request, contentType, text, next) {
+function respondRows(request, contentType, { items, next, rest }, written, header = '') {
+  const textOf = (list) => list.map(written).join('');
+  const text = header + textOf(items);
+  // What it will be in the end nobody knows yet.
+  if (rest) return { ...respondText(200, contentType, text), rest: textsOf(rest, textOf) };
+  // The cursor does not stand in such a body, and a list that has grown behind this page has another answer.
   return respondText(200, contentType, text, { ETag: etagOfText(text + (next ?? '')), ...linkTo(request, next) });
+}
+
+async function* textsOf(lists, textOf) {
+  for await (const list of lists) yield textOf(list);
+}
+
+function line(cells) {
+  return `${cells.join(',')}\r\n`;
 }
 
 /** RFC 8288. The target is a query alone: it holds wherever the path was published. */

@@ -26,8 +26,7 @@ export function takeFilter(asked, text) {
   asked.filters.push(filter);
 }
 
-export function takeLimit(asked, text) {
-  const { maximum } = asked.listing.page;
+export function takeLimit(asked, text, { maximum } = asked.listing.page) {
   const { value, ...wrong } = checkParameter(text, { kind: 'integer' });
   if (wrong.code) return wrong;
   if (value < 1 || value > maximum) return { code: 'range', detail: `must be between 1 and ${maximum}` };

@@ -19,10 +19,13 @@ pub const KEY: &str = "id";
 pub fn description(plan: &Plan, procedure: &ProcedureName, listing: Listing<'_>) -> Result<Expression, EmitError> {
     let reader = Reader { plan, procedure, listing };
     let page = match listing.holes.page {
-        Some(page) => Expression::Object(vec![
-            ("default".to_owned(), Expression::text(page.default.to_string())),
-            ("maximum".to_owned(), Expression::text(page.max.to_string())),
-        ]),
+        Some(page) => {
+            let most = listing.holes.export.map(|most| ("rows", most));
+            let parts = [("default", page.default), ("maximum", page.max)].into_iter().chain(most);
+            Expression::Object(
+                parts.map(|(name, rows)| (name.to_owned(), Expression::text(grouped(u64::from(rows))))).collect(),
+            )
+        }
         None => return reader.cannot("list without pages".to_owned()),
     };
     let sorts = listing.holes.sorts.iter().map(|column| reader.sort(column)).collect::<Result<_, _>>()?;

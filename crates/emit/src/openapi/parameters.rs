@@ -4,6 +4,7 @@ use super::accepted::value_schema;
 use crate::node::filter_parameter;
 use crate::outline::{Guard, Listing, Outline, Repeatable};
 use plan::Plan;
+use plan::procedure::RowsFormat;
 use plan::query::{MAX_FILTER_LENGTH, Total};
 use plan::shape::Presence;
 use plan::value::{Comparison, Preference};
@@ -171,7 +172,12 @@ fn list_parameters(plan: &Plan, listing: Listing<'_>) -> Vec<Parameter> {
     if let Some(page) = listing.holes.page {
         let schema = json!({"type": "integer", "minimum": 1, "maximum": page.max, "default": page.default});
         let word = format!("whole number, 1 to {}", page.max);
-        found.push(query("limit", schema, word, format!("Rows a page; {} where it is not given.", page.default)));
+        let more = listing.holes.export.map(|most| {
+            let [csv, lines] = [RowsFormat::Csv, RowsFormat::Ndjson].map(RowsFormat::media_type);
+            format!(" As `{csv}` or `{lines}` there may be up to {most} in one answer.")
+        });
+        let description = format!("Rows a page; {} where it is not given.{}", page.default, more.unwrap_or_default());
+        found.push(query("limit", schema, word, description));
     }
     if !listing.holes.sorts.is_empty() {
         let names: Vec<&str> = listing.holes.sorts.iter().map(ColumnName::as_str).collect();

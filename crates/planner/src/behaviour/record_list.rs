@@ -9,7 +9,11 @@ use plan::query::{Cardinality, Choice, Direction, Holes, Order, Output, Page, Qu
 use plan::value::Comparison;
 use vocab::FieldType;
 
-const PAGE: Page = Page { default: 20, max: 100 };
+/// Rows a page at most.
+pub const MAX_PAGE: u32 = 100;
+const PAGE: Page = Page { default: 20, max: MAX_PAGE };
+/// Rows that whoever is known may have in one answer, where these are written one after the other.
+const MAX_EXPORT: u32 = 1_000_000;
 /// Rows that a request may pass over: each is read.
 const MAX_OFFSET: u32 = 10_000;
 
@@ -55,6 +59,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
             sorts,
             selection: if is_free("fields") { Choice::Open } else { Choice::Fixed },
             page: Some(PAGE),
+            export: given.guarded.scheme.is_some().then_some(MAX_EXPORT),
             offset: is_free("offset").then_some(MAX_OFFSET),
             total: if is_free("count") { Total::Asked } else { Total::Untold },
         },

@@ -2,6 +2,7 @@
 //! API, and each server of it three people who sign in.
 
 mod conditions;
+mod exports;
 mod relations;
 
 use crate::harness::Sample;
@@ -144,6 +145,8 @@ fn shown(workspace: &Workspace) {
         if kind == Kind::Node && workspace.url.is_none() {
             typed_client::is_used(workspace, &server, "rows.ts", &people[0].proof);
         }
+        exports::are_one_answer(&people);
+        exports::have_rows_of_others(&nobody, workspace);
     }
 }
 

@@ -19,6 +19,8 @@ for (const { title, notes, pins } of data.items) {
   must(title === board?.title && notes.length > 0 && pins.length > 0, `${title}: ${notes.length} notes, ${pins.length} pins`);
   must(notes.every((note) => note.board_id === board?.id), 'the notes are of the board');
 }
+const few = await api.listBoards({ limit: 1, include: ['notes', 'pins'], 'notes.limit': 1, 'notes.sort': '-title', 'pins.filter': 'title = null' });
+must(few.data.items[0]?.notes.length === 1 && few.data.items[0].pins.length === 0, 'as many as are asked for');
 for await (const { board: of } of api.allNotes({ include: ['board'], limit: 1 })) must(of === null || of.title !== '', 'to one');
 const note = (await api.listNotes({ filter: 'board_id != null' })).data.items[0];
 const one = await api.getNote(note?.id ?? '', { fields: ['id'], include: ['board'] });
@@ -30,6 +32,8 @@ export async function mistakes(): Promise<void> {
   plain.data.items[0]?.notes;
   // @ts-expect-error nothing that comes is called so
   await api.listBoards({ include: ['checks'] });
+  // @ts-expect-error nothing of a note is called so
+  await api.listBoards({ include: ['notes'], 'notes.sort': 'words' });
   // @ts-expect-error what an endpoint hides does not come with a row either
   data.items[0]?.notes[0]?.user_id;
   // @ts-expect-error there may be none

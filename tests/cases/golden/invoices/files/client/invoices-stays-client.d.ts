@@ -88,7 +88,7 @@ export interface Invoice {
 
 /** Which rows, in which order. */
 export interface ListInvoicesQuery {
-  /** Rows a page: 1 to 100, or 20. */
+  /** Rows a page: 1 to 100; 20 where it is not given. */
   limit?: number;
   /** What to sort by, the first one first, with `-` for the reverse; newest first where it is not given. */
   sort?: 'id' | '-id' | 'invoice_number' | '-invoice_number' | 'customer_name' | '-customer_name' | 'status' | '-status' | 'issued_on' | '-issued_on' | 'total' | '-total' | 'currency' | '-currency' | 'created_at' | '-created_at' | 'updated_at' | '-updated_at' | readonly ('id' | '-id' | 'invoice_number' | '-invoice_number' | 'customer_name' | '-customer_name' | 'status' | '-status' | 'issued_on' | '-issued_on' | 'total' | '-total' | 'currency' | '-currency' | 'created_at' | '-created_at' | 'updated_at' | '-updated_at')[];
@@ -328,7 +328,7 @@ export interface Stay {
 
 /** Which rows, in which order. */
 export interface ListStaysQuery {
-  /** Rows a page: 1 to 100, or 20. */
+  /** Rows a page: 1 to 100; 20 where it is not given. */
   limit?: number;
   /** What to sort by, the first one first, with `-` for the reverse; newest first where it is not given. */
   sort?: 'id' | '-id' | 'guest_name' | '-guest_name' | 'arrived_on' | '-arrived_on' | 'price_per_night' | '-price_per_night' | 'board' | '-board' | 'nights' | '-nights' | 'created_at' | '-created_at' | 'updated_at' | '-updated_at' | readonly ('id' | '-id' | 'guest_name' | '-guest_name' | 'arrived_on' | '-arrived_on' | 'price_per_night' | '-price_per_night' | 'board' | '-board' | 'nights' | '-nights' | 'created_at' | '-created_at' | 'updated_at' | '-updated_at')[];

@@ -44,7 +44,7 @@ export interface Product {
 
 /** Which rows, in which order. */
 export interface ListProductsQuery {
-  /** Rows a page: 1 to 100, or 20. */
+  /** Rows a page: 1 to 100; 20 where it is not given. */
   limit?: number;
   /** What to sort by, the first one first, with `-` for the reverse; newest first where it is not given. */
   sort?: 'id' | '-id' | 'name' | '-name' | 'stock' | '-stock' | 'created_at' | '-created_at' | 'updated_at' | '-updated_at' | readonly ('id' | '-id' | 'name' | '-name' | 'stock' | '-stock' | 'created_at' | '-created_at' | 'updated_at' | '-updated_at')[];
