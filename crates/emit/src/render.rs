@@ -39,6 +39,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("api-reference.md", include_str!("../templates/api-reference.md")),
     ("database-schema.md", include_str!("../templates/database-schema.md")),
     ("integration-guide.md", include_str!("../templates/integration-guide.md")),
+    ("recovery.md", include_str!("../templates/recovery.md")),
     ("plan.md", include_str!("../templates/plan.md")),
 ];
 

@@ -127,15 +127,15 @@ impl fmt::Display for Failure {
 }
 
 /// How the world keeps a file from being written or read, as far as somebody can do something about it.
-struct FileTrouble {
-    code: &'static str,
-    hint: String,
-    retryable: bool,
+pub(crate) struct FileTrouble {
+    pub code: &'static str,
+    pub hint: String,
+    pub retryable: bool,
 }
 
 impl FileTrouble {
     /// `option` is what names another folder on the command line.
-    fn of(error: &io::Error, option: &str) -> Self {
+    pub(crate) fn of(error: &io::Error, option: &str) -> Self {
         let (code, hint, retryable) = match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
                 ("disk_full", "free some space there and run the task again".to_owned(), true)
@@ -193,6 +193,11 @@ impl Failure {
             safe_to_retry: true,
             diagnostics: Vec::new(),
         }
+    }
+
+    /// A backup cannot be made or restored.
+    pub(crate) fn backup(code: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(FailureKind::BackupRecovery, code, message, hint)
     }
 
     /// The one line, and what to do.

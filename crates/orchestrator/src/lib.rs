@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods)] // this crate does effects: clock, files
 
 mod account;
+mod backups;
 mod base;
 mod beside;
 mod change;
@@ -51,6 +52,10 @@ mod workspace;
 #[cfg(test)]
 mod tests;
 
+pub use backups::{
+    BackupsFailure, Drilled, Event, EventKind, EventOutcome, ListedBackup, ListedBackups, MadeBackup, Pruned, Pruning,
+    RestoreAsked, Restored, back_up, drill, list_backups, prune, restore,
+};
 pub use change::{
     ChangeFailure, Difference, DifferenceKind, Differences, Inspection, Pending, PermissionDifference, Undo, Undone,
     active_service, differences, id_of, inspect, inspect_known, pending, undo,

@@ -2,6 +2,7 @@
 //! and the plan becomes the active one last: a run that is killed anywhere leaves the previous state usable, and the next
 //! run finishes the work.
 
+use crate::backups;
 use crate::base::standing;
 use crate::beside;
 use crate::database;
@@ -319,6 +320,7 @@ async fn carry_out(
         Located::Asks(failure) => return Err(Stop::Asks(failure)),
     };
     roles::check(workspace, &database, &plan).map_err(Stop::Asks)?;
+    backups::check(workspace, &plan).map_err(Stop::Asks)?;
     let place = PathBuf::from(database.place());
     let files = files(&plan, &database, workspace)?;
     verification.extend(options.sandbox.check(task));
@@ -367,6 +369,9 @@ async fn carry_out(
     let seen = database.look(task_id.as_str()).map_err(|error| Failure::database(&error, &database))?;
     let served = roles::as_application(workspace, &database, plan.database())?;
     verification.extend(read_back(plan, &served, &seen, &files).await);
+    let proved = backups::prove(workspace, &persisted, &database, progress)?;
+    done.note(proved.changed);
+    verification.push(proved.verification);
     let mut pool = Vec::new();
     if let TaskPlan::Database(plan) = plan
         && pool_proof::is_due(plan)

@@ -1,6 +1,7 @@
 //! Serving the workspace: every active plan behind one listener.
 
 use crate::account;
+use crate::backups::{self, Keeper, Standings};
 use crate::delivering::{self, Delivered, Players, Workers};
 use crate::ending::{self, Ending};
 use crate::failure::Failure;
@@ -71,6 +72,7 @@ pub struct Serving {
     plans: Vec<(TaskId, String)>,
     secrets: Vec<ListedSecret>,
     endings: Endings,
+    backups: Standings,
 }
 
 /// When credentials end of those that are served.
@@ -159,6 +161,8 @@ impl Serving {
         let asked = Arc::clone(&delivered);
         let endings = Endings::default();
         let told = Arc::clone(&endings);
+        let backups = Standings::default();
+        let standings = Arc::clone(&backups);
         let apis: Vec<&Plan> = active.plans.iter().map(|active| &active.plan).collect();
         let issuer = issuing::of_plans(workspace, &apis).map_err(ServeFailure::Account)?;
         let settings = Settings {
@@ -170,7 +174,7 @@ impl Serving {
             news: Arc::clone(&news),
             counted_by_others: Some(Arc::new(move || {
                 let endings = told.lock().unwrap_or_else(PoisonError::into_inner);
-                delivering::metrics(&asked) + &ending::metrics(&endings)
+                delivering::metrics(&asked) + &ending::metrics(&endings) + &backups::metrics(&standings)
             })),
         };
         let service = Service::with_settings(&active.served(), active.openapi(), settings)?;
@@ -196,6 +200,7 @@ impl Serving {
             plans,
             secrets,
             endings,
+            backups,
         })
     }
 
@@ -211,6 +216,7 @@ impl Serving {
             plans: self.plans,
         };
         self.workspace.announce_server(&server)?;
+        let keeper = Keeper::start(&self.workspace, &self.backups);
         let current: Current = Arc::new(Arc::new(self.service).into());
         let listening = listen(self.listener, Arc::clone(&current), self.certificate, end);
         tokio::pin!(listening);
@@ -245,6 +251,7 @@ impl Serving {
                 }
             }
         }
+        drop(keeper);
         self.workers.stop().await;
         self.workspace.retract_server(&server);
         Ok(())

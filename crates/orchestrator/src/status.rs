@@ -1,5 +1,6 @@
 //! The tasks of a workspace as they stand: what is on disk and who serves comes in, one record a task goes out. Changes nothing.
 
+use crate::backups;
 use crate::ending;
 use crate::instances::{self, ServerStatus};
 use crate::serving::{routes, running_server};
@@ -115,6 +116,7 @@ fn status_of(
             // What the last run said of them may be over.
             status.warnings.retain(|warning| !ending::is_about(&endings, warning));
             status.warnings.extend(ending::warnings(&endings, Timestamp::now()));
+            status.warnings.extend(backups::warnings(workspace, task_id));
             status.routes = active.as_ref().and_then(|persisted| persisted.plan.api()).map_or_else(Vec::new, routes);
             match active.map(|persisted| instances::server_of(workspace, persisted.plan.database())).transpose() {
                 Ok(server) => status.server = server.flatten(),

@@ -105,11 +105,6 @@ pub(crate) async fn on_live(plan: &Plan, database: &Database, openapi: &str) -> 
 pub(crate) fn not_tried() -> Vec<Verification> {
     vec![
         Verification::not_verified(
-            Phase::ConfigureBackupProcedures,
-            "a backup was restored",
-            "no backup was asked for",
-        ),
-        Verification::not_verified(
             Phase::ImplementEndpointLogic,
             "the Node.js application",
             "`npm install && npm test` in the folder tries the same requests on it",

@@ -148,6 +148,29 @@ impl Workspace {
         self.state().join("mail")
     }
 
+    /// The folder of backups that go nowhere else.
+    #[must_use]
+    pub fn backups_folder(&self) -> PathBuf {
+        self.state().join("backups")
+    }
+
+    /// What was done with the backups of a task's database.
+    #[must_use]
+    pub fn backup_history_file(&self, task_id: &TaskId) -> PathBuf {
+        self.state().join("backup-history").join(format!("{task_id}.jsonl"))
+    }
+
+    /// A folder that is gone when it is dropped.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn scratch(&self) -> Result<tempfile::TempDir, WorkspaceFailure> {
+        self.make_state()?;
+        let folder = self.state().join("scratch");
+        let made = fs::create_dir_all(&folder).and_then(|()| tempfile::tempdir_in(&folder));
+        made.map_err(|source| WorkspaceFailure::File { path: folder, source })
+    }
+
     /// What is locked while only one process may do something.
     #[must_use]
     pub fn locks_folder(&self) -> PathBuf {
@@ -272,6 +295,14 @@ impl Workspace {
         let folder = self.task_folder(task_id);
         write(&folder.join("task.json"), text.as_bytes())?;
         write_json(&folder.join("record.json"), &TaskRecord { content_hash: content_hash.to_owned() })
+    }
+
+    /// What somebody sent as that task.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn task_text(&self, task_id: &TaskId) -> Result<Option<String>, WorkspaceFailure> {
+        read(&self.task_folder(task_id).join("task.json"))
     }
 
     /// Remembers how a run of a known task ended. A run that found everything in place, or failed as the one before, leaves

@@ -1,11 +1,13 @@
 //! A database: the tables wanted, the migrations that make them, and what a server was seen to hold.
 
+mod backup;
 mod condition;
 mod migration;
 mod observed;
 pub mod permission;
 mod rules;
 
+pub use backup::{Backup, Cron, Destination, Objectives, Schedule, spoken};
 pub use condition::{
     Condition, Counter, Measure, MeasuredIndex, MeasuredStatement, NumbersAsText, RowGuard, Statistics, Trial,
 };

@@ -153,6 +153,9 @@ pub struct DatabaseTaskPlan {
     /// Who may do what in it.
     #[serde(default)]
     pub permissions: database::permission::Permissions,
+    /// How copies of it are made; none where nobody has asked for any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<database::Backup>,
     /// What was decided and why, in the order of the phases.
     pub decisions: Vec<Decision>,
 }

@@ -2,7 +2,7 @@
 //! them first, and to keep all of a large plan until that is known takes several times the plan.
 
 use crate::api::{ApiPlan, Seed};
-use crate::database::{Base, permission::Permissions};
+use crate::database::{Backup, Base, permission::Permissions};
 use crate::{DatabasePlan, DatabaseTaskPlan, Decision, HttpCase, Plan, ServicePlan, TaskPlan};
 use serde::Deserialize;
 use vocab::TaskId;
@@ -22,13 +22,15 @@ pub struct Fields {
     environment: Option<String>,
     #[serde(default)]
     permissions: Permissions,
+    backup: Option<Backup>,
 }
 
 impl TryFrom<Fields> for TaskPlan {
     type Error = &'static str;
 
     fn try_from(fields: Fields) -> Result<Self, &'static str> {
-        let Fields { task_id, database, decisions, api, base, service, cases, seed, environment, permissions } = fields;
+        let Fields { task_id, database, decisions, api, base, service, cases, seed, environment, permissions, backup } =
+            fields;
         match (api, cases, environment) {
             (Some(api), Some(cases), _) => {
                 Ok(Self::Api(Box::new(Plan { task_id, api, database, base, service, decisions, cases, seed })))
@@ -38,6 +40,7 @@ impl TryFrom<Fields> for TaskPlan {
                 environment,
                 database,
                 permissions,
+                backup,
                 decisions,
             }))),
             (_, _, None) => Err("it is neither that of an API nor that of a database"),

@@ -88,4 +88,6 @@ codes! {
     ACCOUNTS_OPEN = "IP296";
     /// Endpoints or a service would stand on documents, which is not built.
     STANDS_ON_DOCUMENTS = "IP380";
+    /// Backups that contradict themselves.
+    BACKUPS_CONTRADICT = "IP381";
 }

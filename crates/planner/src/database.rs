@@ -1,6 +1,7 @@
 //! A database task: names of tables and how they belong together come in, a normalised schema with a reason for each decision
 //! goes out, or diagnostics that say why not.
 
+mod backup;
 mod connection;
 mod cycle;
 mod document;
@@ -83,6 +84,7 @@ pub fn plan(
     }
     limits(&mut draft, target.engine);
     let permissions = role::permissions(&mut draft, config, target.engine, task_id, observed);
+    let backup = backup::plan(&mut draft, config);
     let Draft { tables, mut decisions, problems, .. } = draft;
     if !problems.is_empty() {
         return Err(problems);
@@ -101,6 +103,7 @@ pub fn plan(
         environment: config.environment.as_str().to_owned(),
         database,
         permissions,
+        backup,
         decisions,
     })
 }

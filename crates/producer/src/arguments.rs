@@ -177,6 +177,62 @@ pub enum DbCommand {
         #[arg(long, value_enum, default_value_t = FindingsForm::Text)]
         format: FindingsForm,
     },
+    /// Back the database of a task up.
+    Backup {
+        /// A task of the workspace.
+        task: String,
+        #[command(flatten)]
+        place: Place,
+        /// The form of the answer.
+        #[arg(long, value_enum, default_value_t = Listing::Text)]
+        format: Listing,
+    },
+    /// List the backups of a task's database: the moment that each holds, and when it was last restored and compared.
+    Backups {
+        /// A task of the workspace.
+        task: String,
+        /// The folder with a folder of backups for each task. [default: where the plan says]
+        #[arg(long, value_name = "FOLDER")]
+        from: Option<PathBuf>,
+        /// List what was done with them instead.
+        #[arg(long)]
+        history: bool,
+        #[command(flatten)]
+        place: Place,
+        /// The form of the list.
+        #[arg(long, value_enum, default_value_t = Listing::Text)]
+        format: Listing,
+    },
+    /// Restore the database of a task from a backup into a new file, after comparing it with what was backed up. Nothing is written
+    /// over.
+    Restore(Restore),
+    /// Restore the newest backup where nobody sees it and compare it with what was backed up. Exit status: 0 it is the same within
+    /// its objectives, 4 an objective was missed.
+    Drill {
+        /// A task of the workspace.
+        task: String,
+        /// The backup. [default: the newest]
+        #[arg(long, value_name = "NAME")]
+        backup: Option<String>,
+        #[command(flatten)]
+        place: Place,
+        /// The form of the answer.
+        #[arg(long, value_enum, default_value_t = Listing::Text)]
+        format: Listing,
+    },
+    /// Take away backups that are older than they are kept for.
+    Prune {
+        /// A task of the workspace.
+        task: String,
+        /// Show what would be taken away, and stop.
+        #[arg(long)]
+        plan: bool,
+        #[command(flatten)]
+        place: Place,
+        /// The form of the answer.
+        #[arg(long, value_enum, default_value_t = Listing::Text)]
+        format: Listing,
+    },
     /// Show what the database of a task holds.
     Inspect {
         /// A task of the workspace, or a task file.
@@ -187,6 +243,35 @@ pub enum DbCommand {
         #[arg(long, value_enum, default_value_t = Listing::Text)]
         format: Listing,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// A task of the workspace; one that it does not know comes along with the backup where `--from` says where that is.
+    pub task: String,
+    /// The moment whose state is wanted, as `2030-01-31T12:00:00Z`: the newest backup until then is taken. [default: the newest]
+    #[arg(long, value_name = "TIME", conflicts_with = "backup")]
+    pub to: Option<String>,
+    /// The backup, as `producer db backups` lists it.
+    #[arg(long, value_name = "NAME")]
+    pub backup: Option<String>,
+    /// The folder with a folder of backups for each task. [default: where the plan says]
+    #[arg(long, value_name = "FOLDER")]
+    pub from: Option<PathBuf>,
+    /// The new file. [default: beside the database, or its place where nothing is there]
+    #[arg(long, value_name = "FILE", conflicts_with = "over")]
+    pub into: Option<PathBuf>,
+    /// Restore in the place of the database of that name, which is put aside and kept.
+    #[arg(long, value_name = "NAME")]
+    pub over: Option<String>,
+    /// Show what would be done, and stop.
+    #[arg(long)]
+    pub plan: bool,
+    #[command(flatten)]
+    pub place: Place,
+    /// The form of the answer.
+    #[arg(long, value_enum, default_value_t = Listing::Text)]
+    pub format: Listing,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! `producer db`: arguments come in; how a database differs from its task, what would be or was done to it, and what it holds go
 //! to standard output. What happens is decided by the orchestrator.
 
+use crate::backups;
 use crate::arguments::{DbCommand, FindingsForm, Format, Listing, Migrate, Place};
 use crate::pipeline::{self, COMPLETED, Ended, answer, answer_task, options, read_task};
 use crate::show;
@@ -16,8 +17,8 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use vocab::Severity;
 
-/// The database is not as its task wants it.
-const DIFFERS: u8 = 4;
+/// The database, or a drill, is not as its task wants it.
+pub const DIFFERS: u8 = 4;
 /// Something in the database could be better.
 const FOUND: u8 = 5;
 
@@ -37,6 +38,13 @@ pub async fn command(asked: &DbCommand) -> Ended {
             let options = options(place, output.as_deref(), "");
             undo(task, &options, how, migration.as_deref())
         }
+        DbCommand::Backup { task, place, format } => backups::make(task, place, *format),
+        DbCommand::Backups { task, from, history, place, format } => {
+            backups::list(task, place, from.as_deref(), *history, *format)
+        }
+        DbCommand::Restore(asked) => backups::restore(asked),
+        DbCommand::Drill { task, backup, place, format } => backups::drill(task, backup.as_deref(), place, *format),
+        DbCommand::Prune { task, plan, place, format } => backups::prune(task, place, *plan, *format),
         DbCommand::Inspect { task, place, format } => inspect(task, place, *format),
         DbCommand::Optimize { task, unused_after, place, format } => optimize(task, *unused_after, place, *format),
     }

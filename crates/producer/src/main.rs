@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods)] // this crate does effects
 
 mod arguments;
+mod backups;
 mod db;
 mod deliveries;
 mod explain;

@@ -11,7 +11,7 @@ mod relationship;
 mod role;
 mod table;
 
-pub use backup::{Backup, MAX_BACKUPS_KEPT};
+pub use backup::{Backup, MAX_BACKUPS_KEPT, Objectives};
 pub use column::{Column, ColumnType, DefaultValue, ForeignKey, MAX_COLUMNS};
 pub use connection::Connection;
 pub use constraint::{Bound, Constraint, ConstraintRule, Index};

@@ -1,5 +1,6 @@
 //! A database as those see it who make its schema: looked at, migrated, rehearsed on. One value for every engine.
 
+use crate::contents::Contents;
 use crate::error::Trouble;
 use crate::mongodb::MongoStore;
 use crate::mysql::MySqlStore;
@@ -272,6 +273,63 @@ impl Database {
             Self::MySql(server) => server.rehearse(&statements, attempts),
             Self::MongoDb(server) => server.rehearse(&statements, attempts),
         }
+    }
+
+    /// Copies it to a new file by the engine's own means, and says what it held at that moment. Nobody is kept from it meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read, or the file cannot be written.
+    pub fn copy(&self, to: &Path) -> Result<Contents, StoreError> {
+        match self {
+            Self::Sqlite(file) => sqlite::copy(file, to),
+            Self::PostgreSql(_) | Self::MySql(_) | Self::MongoDb(_) => Err(Self::no_copies()),
+        }
+    }
+
+    /// What it holds, table by table. Nobody writes to it meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    pub fn contents(&self) -> Result<Contents, StoreError> {
+        match self {
+            Self::Sqlite(file) => sqlite::contents_of_file(file),
+            Self::PostgreSql(_) | Self::MySql(_) | Self::MongoDb(_) => Err(Self::no_copies()),
+        }
+    }
+
+    /// What the engine's own checks find wrong in it; nothing where all is well.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    pub fn check(&self) -> Result<Vec<String>, StoreError> {
+        match self {
+            Self::Sqlite(file) => sqlite::check(file),
+            Self::PostgreSql(_) | Self::MySql(_) | Self::MongoDb(_) => Err(Self::no_copies()),
+        }
+    }
+
+    /// Sees that nobody has a file open that another is to take the place of.
+    ///
+    /// # Errors
+    /// [`StoreError`] when somebody has.
+    pub fn must_be_closed(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(file) => sqlite::must_be_closed(file),
+            Self::PostgreSql(_) | Self::MySql(_) | Self::MongoDb(_) => Err(Self::no_copies()),
+        }
+    }
+
+    /// The file that it is, where it is one.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite(file) => Some(file),
+            Self::PostgreSql(_) | Self::MySql(_) | Self::MongoDb(_) => None,
+        }
+    }
+
+    fn no_copies() -> StoreError {
+        StoreError::Refused("this producer makes no copies of databases of that engine yet".to_owned())
     }
 
     /// Where it is, for people: a host, or `embedded`. Never a password.

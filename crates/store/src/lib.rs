@@ -4,6 +4,7 @@
 
 mod api_key;
 mod blocking;
+mod contents;
 mod database;
 pub mod delivery;
 mod ended_accounts;
@@ -24,6 +25,7 @@ mod store;
 mod way_in;
 
 pub use api_key::ApiKeyRow;
+pub use contents::{Contents, TableContents};
 pub use database::{Database, Seen};
 pub use error::{Late, StoreError, Trouble};
 pub use mongodb::{Abilities, Server as MongoServer};

@@ -5,6 +5,7 @@
 
 mod api_keys;
 mod condition;
+mod copy;
 mod inspect;
 mod log;
 mod migrate;
@@ -12,6 +13,7 @@ mod readers;
 mod rehearsal;
 
 pub use condition::{condition, explain};
+pub use copy::{check, contents_of_file, copy, must_be_closed};
 pub use rehearsal::rehearse;
 
 use self::readers::Readers;

@@ -5,7 +5,9 @@ use crate::error::Trouble;
 use vocab::Engine;
 
 impl Database {
-    fn engine(&self) -> Engine {
+    /// Its engine.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
         match self {
             Self::Sqlite(_) => Engine::Sqlite,
             Self::PostgreSql(_) => Engine::PostgreSql,

@@ -42,7 +42,8 @@ fn put(text: &mut [u8], mut number: i64) {
 }
 
 /// Year, month and day of a day since 1970, in the calendar of today. Years begin in March on the way, so that a leap day is their last.
-fn civil(day: i64) -> [i64; 3] {
+#[must_use]
+pub fn civil(day: i64) -> [i64; 3] {
     let day = day + 719_468;
     let (era, day_of_era) = (day.div_euclid(146_097), day.rem_euclid(146_097));
     let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;

@@ -44,6 +44,7 @@ pub const ROOMS: &[Room] = &[
     room("emit", Sees::Only(&["vocab", "plan", "dialect", "manifest"]), Kind::Pure),
     room("store", Sees::Only(&["vocab", "plan", "dialect"]), Kind::Effects),
     room("secrets", Sees::Only(&["vocab"]), Kind::Effects),
+    room("backup", Sees::Only(&["vocab"]), Kind::Effects),
     room("apply", Sees::Only(&["vocab", "plan", "store"]), Kind::Effects),
     room("provision", Sees::Only(&["vocab"]), Kind::Effects),
     room("connect", Sees::Only(&["vocab", "plan", "store", "manifest"]), Kind::Effects),
@@ -56,6 +57,7 @@ pub const ROOMS: &[Room] = &[
 
 /// A heavy dependency and the only crates that may name it, for any purpose.
 const HOMES: &[(&str, &[&str])] = &[
+    ("age", &["backup"]),
     ("argon2", &["serve", "bench_baseline"]),
     ("jsonwebtoken", &["serve"]),
     ("aws-lc-rs", &["secrets", "connect", "serve"]),
@@ -79,7 +81,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hyper-util", &["serve"]),
     ("matchit", &["serve"]),
     ("brotli", &["serve"]),
-    ("flate2", &["serve", "producer"]),
+    ("flate2", &["backup", "serve", "producer"]),
     ("minijinja", &["emit"]),
     ("clap", &["producer"]),
     ("indicatif", &["producer"]),

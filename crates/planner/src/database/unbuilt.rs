@@ -16,9 +16,23 @@ pub fn check(config: &DatabaseConfig) -> Result<(), Vec<Diagnostic>> {
         let help = "start a server yourself, and name it: `connection: \"${env:DATABASE_URL}\"`";
         refuse("MongoDB servers of its own".to_owned(), place, help);
     }
-    for (is_there, word) in [(config.backup.is_some(), "backup"), (config.data != spec::Data::default(), "data")] {
-        if is_there {
-            refuse(format!("`{word}`"), &config.place, "remove it, and do without it");
+    if config.data != spec::Data::default() {
+        refuse("`data`".to_owned(), &config.place, "remove it, and do without it");
+    }
+    if let Some(backup) = &config.backup {
+        if config.kind.value != DatabaseType::Sqlite {
+            let what = format!("backups of {} databases", config.kind.value.as_str());
+            refuse(what, &backup.place, "remove `backup`, and use the engine's own programs");
+        }
+        if let Some(Spanned { place, .. }) = backup.point_in_time.as_ref().filter(|asked| asked.value) {
+            let help = "remove it, and have copies made more often: `schedule: \"every_5_minutes\"`";
+            refuse("backups of every moment of a database".to_owned(), place, help);
+        }
+        if let Some(Spanned { value, place }) = &backup.destination
+            && let Some(scheme) = value.scheme().filter(|scheme| *scheme != "file")
+        {
+            let help = "name a folder, of a file system that is mounted from elsewhere: `destination: \"/mnt/backups\"`";
+            refuse(format!("backups to `{scheme}:`"), place, help);
         }
     }
     for kind in config.tables.iter().flat_map(|table| &table.columns).filter_map(|column| column.kind.as_ref()) {

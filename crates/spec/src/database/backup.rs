@@ -11,6 +11,7 @@ use crate::reference::{self, Reference};
 use crate::schema;
 use crate::source::Spanned;
 use serde_json::Value as Json;
+use vocab::Place;
 
 /// The most copies that a task may ask to keep.
 pub const MAX_BACKUPS_KEPT: u32 = 10_000;
@@ -32,6 +33,19 @@ pub struct Backup {
     pub point_in_time: Option<Spanned<bool>>,
     /// When a copy is restored to see that it can be; never `real_time`.
     pub drill: Option<Spanned<Frequency>>,
+    /// What must be met.
+    pub objectives: Objectives,
+    /// Where `backup` stands.
+    pub place: Place,
+}
+
+/// What must be met when everything else is lost; what is absent is only measured.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Objectives {
+    /// Seconds of work that may be lost.
+    pub recovery_point: Option<Spanned<u32>>,
+    /// Seconds that restoring may take.
+    pub recovery_time: Option<Spanned<u32>>,
 }
 
 const FIELDS: &[Field] = &[
@@ -48,6 +62,14 @@ const FIELDS: &[Field] = &[
     optional("encryption_key", "Where the key is: `${env:NAME}` or `${secret:NAME}`.", reference::schema),
     optional("point_in_time", "Whether every moment can be restored, not only those of copies.", schema::boolean),
     optional("drill", "When a copy is restored to see that it can be.", frequency::schema_of_times),
+    optional("objectives", "How much work may be lost, and how long restoring may take.", || {
+        schema::block(OBJECTIVES)
+    }),
+];
+
+const OBJECTIVES: &[Field] = &[
+    optional("rpo", "How much of the latest work may be lost: `1_hour`.", duration::schema),
+    optional("rto", "How long restoring may take: `30_minutes`.", duration::schema),
 ];
 
 pub(crate) fn schema() -> Json {
@@ -80,5 +102,15 @@ pub(crate) fn lower(lowering: &mut Lowering<'_>, entry: &Entry) -> Option<Backup
         encryption_key,
         point_in_time,
         drill,
+        objectives: block.entry("objectives").map(|entry| objectives(lowering, entry)).unwrap_or_default(),
+        place: lowering.source.place(entry.key_span),
     })
+}
+
+fn objectives(lowering: &mut Lowering<'_>, entry: &Entry) -> Objectives {
+    let Some(block) = lowering.block("`objectives`", &entry.node, entry.key_span, OBJECTIVES) else {
+        return Objectives::default();
+    };
+    let mut time = |name| block.node(name).and_then(|node| duration::lower(lowering, name, node));
+    Objectives { recovery_point: time("rpo"), recovery_time: time("rto") }
 }

@@ -1,0 +1,17 @@
+//! Backups as they are kept: what is to be kept comes in as objects, a folder goes out that holds all of it or does not count, and what
+//! was kept comes back byte for byte or not at all. What the objects are is not known here.
+#![allow(clippy::disallowed_methods)] // this crate does effects: files
+
+mod failure;
+mod key;
+mod manifest;
+mod object;
+mod repository;
+
+#[cfg(test)]
+mod tests;
+
+pub use failure::BackupFailure;
+pub use key::{Key, WrongKey};
+pub use manifest::{Manifest, Object};
+pub use repository::{Kept, Repository, Writing};

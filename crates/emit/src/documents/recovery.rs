@@ -1,0 +1,38 @@
+//! `recovery.md`: what somebody does when the database is damaged or gone, in commands that work as they are pasted. It says what the
+//! plan says and adds nothing.
+
+use minijinja::{Value, context};
+use plan::DatabaseTaskPlan;
+use plan::database::{Backup, Connection, LocationPart, spoken};
+
+pub fn view(plan: &DatabaseTaskPlan, backup: &Backup) -> Value {
+    context! {
+        task => plan.task_id.as_str(),
+        name => name(&plan.database.connection),
+        engine => plan.database.engine.as_str(),
+        schedule => backup.schedule.to_string(),
+        drill => backup.drill.to_string(),
+        keep_for => spoken(backup.keep_for),
+        keep_at_least => backup.keep_at_least,
+        destination => backup.destination.to_string(),
+        key => backup.encryption_key.as_ref().map(ToString::to_string),
+        recovery_point => spoken(backup.objectives.recovery_point),
+        recovery_time => backup.objectives.recovery_time.map(spoken),
+    }
+}
+
+/// What the database is called where it is restored over: its file without folder and ending.
+fn name(connection: &Connection) -> String {
+    match connection {
+        Connection::Embedded => "embedded".to_owned(),
+        Connection::File { name } | Connection::Local { name } | Connection::Container { name, .. } => name.clone(),
+        Connection::Location(parts) => match parts.last() {
+            Some(LocationPart::Text(text)) => {
+                let file = text.rsplit('/').next().unwrap_or_default();
+                file.rsplit_once('.').map_or(file, |(stem, _)| stem).to_owned()
+            }
+            Some(LocationPart::Environment(_) | LocationPart::Secret(_)) | None => "NAME".to_owned(),
+        },
+        Connection::Missing => "NAME".to_owned(),
+    }
+}

@@ -1,0 +1,176 @@
+//! Backups while a workspace is served: each that is due is made, old ones are taken away, and the newest is restored where nobody sees it
+//! when that is due. What goes wrong is in the log, in the metrics and in `producer status`, and stops nothing else.
+
+use super::history::{self, Event, EventKind, EventOutcome};
+use super::target::Target;
+use super::{Pruning, asked, drilled, making};
+use crate::failure::Failure;
+use crate::workspace::Workspace;
+use backup::Kept;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use vocab::TaskId;
+
+/// How often it is looked whether something is due.
+const LOOK: Duration = Duration::from_secs(5);
+/// How many seconds after a failure it is tried again.
+const RETRY: i64 = 300;
+
+/// How the backups of each task stand.
+pub(crate) type Standings = Arc<Mutex<BTreeMap<TaskId, Standing>>>;
+
+/// How the backups of a task stand, as far as this process knows.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Standing {
+    made_at: Option<i64>,
+    drilled_at: Option<i64>,
+    bytes: u64,
+    failures: u64,
+}
+
+/// Looks after backups until it is dropped.
+pub(crate) struct Keeper(JoinHandle<()>);
+
+impl Keeper {
+    pub fn start(workspace: &Workspace, standings: &Standings) -> Self {
+        let (workspace, standings) = (workspace.remembering(), Arc::clone(standings));
+        Self(tokio::spawn(async move {
+            loop {
+                let (of, told) = (workspace.clone(), Arc::clone(&standings));
+                // One that panicked says so; the next look is another try.
+                let _ = tokio::task::spawn_blocking(move || look(&of, &told)).await;
+                tokio::time::sleep(LOOK).await;
+            }
+        }))
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn look(workspace: &Workspace, standings: &Standings) {
+    let tasks = match asked(workspace) {
+        Ok(tasks) => tasks,
+        Err(error) => return tracing::error!(error = %error, "nobody knows which backups are due"),
+    };
+    for task_id in tasks {
+        let mut standing =
+            standings.lock().unwrap_or_else(PoisonError::into_inner).get(&task_id).cloned().unwrap_or_default();
+        if let Err(failure) = look_after(workspace, &task_id, &mut standing) {
+            standing.failures += 1;
+            tracing::error!(task = %task_id, code = failure.code, "{}", failure.with_hint());
+        }
+        standings.lock().unwrap_or_else(PoisonError::into_inner).insert(task_id, standing);
+    }
+}
+
+fn look_after(workspace: &Workspace, task_id: &TaskId, standing: &mut Standing) -> Result<(), Box<Failure>> {
+    let history = history::read(workspace, task_id)?;
+    let now = Timestamp::now().as_second();
+    let is_spared = |kind| {
+        let last = history.iter().rev().find(|event| event.kind == kind);
+        last.is_some_and(|event| event.outcome == EventOutcome::Failed && seconds(&event.at) + RETRY > now)
+    };
+    let target = match Target::of_task(workspace, task_id.as_str(), None) {
+        Ok(target) => target,
+        Err(super::BackupsFailure::Failed(failure)) if is_spared(EventKind::Backup) => {
+            tracing::debug!(task = %task_id, "{failure}");
+            return Ok(());
+        }
+        Err(super::BackupsFailure::Failed(failure)) => {
+            history::note(workspace, task_id, &Event::of(EventKind::Backup, None, Err(&failure)))?;
+            return Err(failure);
+        }
+        // It is gone meanwhile.
+        Err(super::BackupsFailure::Unknown(_)) => return Ok(()),
+    };
+    let say = |doing: &str| tracing::debug!(task = %task_id, "{doing}");
+    let kept = target.repository.list().map_err(|failure| super::trouble::told(&failure))?;
+    let newest = kept.iter().rev().find_map(|(_, kept)| match kept {
+        Kept::Whole(manifest) => Some(manifest),
+        Kept::Damaged(_) => None,
+    });
+    standing.made_at = newest.map(|manifest| seconds(&manifest.moment));
+    standing.bytes = newest.map_or(0, backup::Manifest::stored_size);
+    let passed = |event: &&Event| event.kind == EventKind::Drill && event.outcome == EventOutcome::Passed;
+    standing.drilled_at = history.iter().rev().find(passed).map(|event| seconds(&event.at));
+    if standing.made_at.is_none_or(|made| target.plan.schedule.next(made) <= now) && !is_spared(EventKind::Backup) {
+        let manifest = making::make(workspace, &target, None, &say)?;
+        tracing::info!(task = %task_id, backup = manifest.id, bytes = manifest.stored_size(), "a backup was made");
+        standing.made_at = Some(seconds(&manifest.moment));
+        standing.bytes = manifest.stored_size();
+        making::prune(workspace, &target, Pruning::Done)?;
+    }
+    if standing.made_at.is_some()
+        && standing.drilled_at.is_none_or(|at| target.plan.drill.next(at) <= now)
+        && !is_spared(EventKind::Drill)
+    {
+        let drilled = drilled(workspace, &target, None, &say)?;
+        tracing::info!(task = %task_id, backup = drilled.id, ms = drilled.recovery_time_ms, "a backup was restored");
+        for missed in &drilled.missed {
+            tracing::warn!(task = %task_id, "{missed}");
+        }
+        standing.drilled_at = Some(now);
+    }
+    Ok(())
+}
+
+fn seconds(time: &str) -> i64 {
+    time.parse::<Timestamp>().map_or(0, Timestamp::as_second)
+}
+
+/// What somebody should know of the backups of a task: that the last one failed, or does not come.
+pub(crate) fn warnings(workspace: &Workspace, task_id: &TaskId) -> Vec<String> {
+    let history = history::read(workspace, task_id).unwrap_or_default();
+    let last = |kind| history.iter().rev().find(move |event| event.kind == kind);
+    let failed = |event: &&Event| event.outcome == EventOutcome::Failed;
+    let of = [EventKind::Backup, EventKind::Drill].into_iter().filter_map(|kind| last(kind).filter(failed));
+    of.map(|event| format!("the last {} failed on {}: {}", event.kind.as_str(), event.at, event.detail)).collect()
+}
+
+/// The same as Prometheus text.
+pub(crate) fn metrics(standings: &Standings) -> String {
+    let standings = standings.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut text = String::new();
+    if standings.is_empty() {
+        return text;
+    }
+    type Value = fn(&Standing) -> Option<i64>;
+    let lines: [(&str, &str, &str, Value); 4] = [
+        (
+            "backup_made_at_seconds",
+            "gauge",
+            "The moment that the newest backup holds, in seconds since 1970.",
+            |standing| standing.made_at,
+        ),
+        (
+            "backup_drilled_at_seconds",
+            "gauge",
+            "When a backup was last restored and held what it must, in seconds since 1970.",
+            |standing| standing.drilled_at,
+        ),
+        ("backup_bytes", "gauge", "Bytes of the newest backup.", |standing| i64::try_from(standing.bytes).ok()),
+        (
+            "backup_failures_total",
+            "counter",
+            "Backups and drills that this server tried and that failed.",
+            |standing| i64::try_from(standing.failures).ok(),
+        ),
+    ];
+    for (name, kind, help, value) in lines {
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        for (task_id, standing) in standings.iter() {
+            if let Some(value) = value(standing) {
+                let _ = writeln!(text, "{name}{{task=\"{task_id}\"}} {value}");
+            }
+        }
+    }
+    text
+}

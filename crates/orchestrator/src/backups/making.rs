@@ -1,0 +1,192 @@
+//! Making backups and taking old ones away. What stands on the database goes along with it, so that what comes back is a whole system.
+
+use super::history::{self, Event, EventKind};
+use super::target::Target;
+use super::{Pruned, Pruning, Saying, trouble};
+use crate::failure::Failure;
+use crate::located::{Located, locate};
+use crate::run::timestamp;
+use crate::workspace::Workspace;
+use backup::{Kept, Manifest};
+use jiff::{SignedDuration, Timestamp};
+use plan::PersistedPlan;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::sync::Arc;
+use store::Contents;
+use vocab::{TaskId, sha256_hex};
+
+/// The object that is the database.
+pub const DATABASE: &str = "database";
+/// The object that says what it held, and what stands on it.
+pub const DEFINITION: &str = "definition";
+/// What was begun is still under way for so long, wherever somebody makes it.
+const UNDER_WAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// What goes along with a database.
+#[derive(Serialize, Deserialize)]
+pub struct Definition {
+    /// What the database held when it was copied.
+    pub contents: Contents,
+    /// The tasks that stand on it.
+    pub tasks: Vec<DefinedTask>,
+}
+
+/// A task with its plan.
+#[derive(Serialize, Deserialize)]
+pub struct DefinedTask {
+    pub task_id: TaskId,
+    /// What somebody sent.
+    pub text: String,
+    /// The plan, as it is persisted.
+    pub plan: String,
+}
+
+/// SHA-256 of a plan as it is kept.
+pub fn plan_hash(persisted: &PersistedPlan) -> String {
+    sha256_hex(persisted.to_text().as_bytes())
+}
+
+/// Makes a backup. `current` is a plan that is about to become active.
+pub fn make(
+    workspace: &Workspace,
+    target: &Target,
+    current: Option<&PersistedPlan>,
+    say: Saying<'_>,
+) -> Result<Manifest, Box<Failure>> {
+    let made = attempt(workspace, target, current, say);
+    let id = made.as_ref().ok().map(|manifest| manifest.id.as_str());
+    let result = made.as_ref().map(|manifest| format!("{} bytes", manifest.stored_size()));
+    let event = Event::of(EventKind::Backup, id, result.map_err(|failure| &**failure));
+    history::note(workspace, &target.task_id, &event)?;
+    made
+}
+
+fn attempt(
+    workspace: &Workspace,
+    target: &Target,
+    current: Option<&PersistedPlan>,
+    say: Saying<'_>,
+) -> Result<Manifest, Box<Failure>> {
+    let _alone = alone(workspace, &target.task_id)?;
+    let tasks = standing_on(workspace, target, current)?;
+    let scratch = workspace.scratch().map_err(|failure| Box::new(Failure::workspace(&failure)))?;
+    let copy = scratch.path().join(DATABASE);
+    say("copying the database");
+    // What was committed before that is part of it.
+    let begun = Timestamp::now();
+    let not_copied = |error| Box::new(trouble::not_copied(&error, &target.database));
+    let contents = target.database.copy(&copy).map_err(not_copied)?;
+    let engine_version = target.database.look("").map_err(not_copied)?.version;
+    let plans = tasks.iter().map(|task| (task.task_id.clone(), sha256_hex(task.plan.as_bytes()))).collect();
+    let definition = serde_json::to_vec(&Definition { contents, tasks }).unwrap_or_default();
+    say("keeping the copy, and reading it back");
+    let id = begun.strftime("%Y%m%dT%H%M%S%.3fZ").to_string();
+    let told = |failure| trouble::told(&failure);
+    let mut writing = target.repository.begin(&id, target.key.as_ref()).map_err(told)?;
+    let mut file = File::open(&copy).map_err(|error| Box::new(trouble::file(&copy, &error)))?;
+    writing.add(DATABASE, &mut file).map_err(told)?;
+    writing.add(DEFINITION, &mut &definition[..]).map_err(told)?;
+    let manifest = writing.finish(|objects| Manifest {
+        id,
+        task_id: target.task_id.clone(),
+        engine: target.database.engine(),
+        engine_version,
+        moment: timestamp(begun),
+        completed_at: timestamp(Timestamp::now()),
+        plans,
+        objects,
+    });
+    manifest.map_err(told)
+}
+
+/// The tasks whose active plans are about this database.
+fn standing_on(
+    workspace: &Workspace,
+    target: &Target,
+    current: Option<&PersistedPlan>,
+) -> Result<Vec<DefinedTask>, Box<Failure>> {
+    let failed = |failure| Box::new(Failure::workspace(&failure));
+    let mut plans: BTreeMap<TaskId, Arc<PersistedPlan>> = BTreeMap::new();
+    for task_id in workspace.task_ids().map_err(failed)? {
+        if let Some(active) = workspace.seen_plan(&task_id).map_err(failed)? {
+            plans.insert(task_id, active);
+        }
+    }
+    if let Some(current) = current {
+        plans.insert(current.plan.task_id().clone(), Arc::new(current.clone()));
+    }
+    let mut tasks = Vec::new();
+    for (task_id, persisted) in plans {
+        let plan = persisted.plan.database();
+        let place = locate(workspace, plan.engine, &plan.connection)?;
+        if !matches!(place, Located::At(database) if database == target.database) {
+            continue;
+        }
+        let text = workspace.task_text(&task_id).map_err(failed)?.unwrap_or_default();
+        tasks.push(DefinedTask { task_id, text, plan: persisted.to_text() });
+    }
+    Ok(tasks)
+}
+
+/// Nobody else makes or takes away backups of that task in this workspace until what is returned is dropped.
+pub fn alone(workspace: &Workspace, task_id: &TaskId) -> Result<File, Box<Failure>> {
+    let folder = workspace.locks_folder();
+    let path = folder.join(format!("backup-{task_id}"));
+    let lock = || {
+        fs::create_dir_all(&folder)?;
+        let file = File::options().create(true).append(true).open(&path)?;
+        file.lock()?;
+        Ok(file)
+    };
+    lock().map_err(|error: std::io::Error| Box::new(trouble::file(&path, &error)))
+}
+
+/// Takes away what is older than it is kept for: never the newest that were asked to stay, nor the newest that was restored.
+pub fn prune(workspace: &Workspace, target: &Target, how: Pruning) -> Result<Pruned, Box<Failure>> {
+    let _alone = alone(workspace, &target.task_id)?;
+    let told = |failure| trouble::told(&failure);
+    let history = history::read(workspace, &target.task_id)?;
+    let now = Timestamp::now();
+    let kept = target.repository.list().map_err(told)?;
+    let verified = kept.iter().rev().find(|(id, _)| history::verified_at(&history, id).is_some());
+    let verified = verified.map(|(id, _)| id.clone());
+    let is_old = |id: &str, time: SignedDuration| age(id, now).is_some_and(|age| age > time);
+    let keep_for = SignedDuration::from_secs(target.plan.keep_for.into());
+    let whole = kept.iter().filter(|(_, kept)| matches!(kept, Kept::Whole(_))).count();
+    let spare = whole.saturating_sub(usize::try_from(target.plan.keep_at_least).unwrap_or(usize::MAX));
+    let (mut backups, mut seen) = (Vec::new(), 0);
+    for (id, kept) in &kept {
+        let may_go = match kept {
+            Kept::Whole(_) => {
+                seen += 1;
+                seen <= spare
+            }
+            Kept::Damaged(_) => true,
+        };
+        if may_go && is_old(id, keep_for) && verified.as_deref() != Some(id) {
+            backups.push(id.clone());
+        }
+    }
+    let mut unfinished = target.repository.unfinished().map_err(told)?;
+    unfinished.retain(|id| is_old(id, UNDER_WAY));
+    let pruned = Pruned { backups, unfinished };
+    if how == Pruning::Shown || (pruned.backups.is_empty() && pruned.unfinished.is_empty()) {
+        return Ok(pruned);
+    }
+    for id in pruned.backups.iter().chain(&pruned.unfinished) {
+        target.repository.remove(id).map_err(told)?;
+    }
+    let detail = pruned.backups.iter().chain(&pruned.unfinished).cloned().collect::<Vec<_>>().join(", ");
+    let event = Event::of(EventKind::Prune, None, Ok(detail));
+    history::note(workspace, &target.task_id, &event)?;
+    Ok(pruned)
+}
+
+/// How old a backup of that name is; nobody knows of a folder that is called otherwise, and it stays.
+fn age(id: &str, now: Timestamp) -> Option<SignedDuration> {
+    let moment = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%S%.fZ", id).ok()?;
+    let moment = moment.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
+    Some(now.duration_since(moment))
+}

@@ -1,0 +1,387 @@
+//! Restoring: a backup becomes a file beside where it is to be, is compared there, and only then gets its name. What has that name is
+//! never written over; where it is to go it is put aside and kept.
+
+use super::comparing::{compare, lacking};
+use super::history::{self, Event, EventKind};
+use super::making::{DATABASE, DEFINITION, Definition, alone};
+use super::target::{KEY_VARIABLE, Target};
+use super::{BackupsFailure, Drilled, Saying, trouble};
+use crate::failure::Failure;
+use crate::serving::running_server;
+use crate::workspace::{Workspace, WorkspaceFailure};
+use backup::{Kept, Manifest, Repository};
+use jiff::Timestamp;
+use plan::PersistedPlan;
+use plan::database::spoken;
+use serde::Serialize;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use store::Database;
+use vocab::TaskId;
+
+/// What somebody wants restored.
+#[derive(Debug, Clone, Default)]
+pub struct RestoreAsked {
+    /// The task whose database it is.
+    pub task: String,
+    /// The folder of backups, if not where the plan says: needed where the workspace does not know the task.
+    pub from: Option<PathBuf>,
+    /// The moment whose state is wanted; the newest there is without.
+    pub to: Option<Timestamp>,
+    /// The backup.
+    pub backup: Option<String>,
+    /// A new file for it.
+    pub into: Option<PathBuf>,
+    /// The name of the database whose place it takes.
+    pub over: Option<String>,
+    /// Whether it is only said what would be done.
+    pub is_only_shown: bool,
+}
+
+/// What was or would be restored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Restored {
+    /// The backup.
+    pub id: String,
+    /// The moment whose state it is, UTC.
+    pub moment: String,
+    /// The last moment that could be restored, UTC.
+    pub last_moment: String,
+    /// The file.
+    pub file: PathBuf,
+    /// What was there, and is kept.
+    pub put_aside: Option<PathBuf>,
+    /// Tables and rows; none while it is only shown.
+    pub tables: usize,
+    /// All of them.
+    pub rows: u64,
+    /// Milliseconds.
+    pub took_ms: u64,
+    /// Tasks that the workspace did not know, and knows now.
+    pub tasks: Vec<TaskId>,
+    /// What the plans of the workspace need and the state that was restored has not.
+    pub lacking: Vec<String>,
+}
+
+pub fn restore(asked: &RestoreAsked, workspace: &Workspace, say: Saying<'_>) -> Result<Restored, BackupsFailure> {
+    let mut tasks = Vec::new();
+    if let (Some(from), Ok(task_id)) = (&asked.from, TaskId::parse(&asked.task))
+        && workspace.seen_plan(&task_id)?.is_none()
+    {
+        tasks = made_known(asked, &task_id, from, workspace, say)?;
+    }
+    let target = Target::of_task(workspace, &asked.task, asked.from.as_deref())?;
+    let manifest = choose(&target, asked.backup.as_deref(), asked.to)?;
+    let result = place(asked, workspace, &target, &manifest)
+        .and_then(|place| into_place(asked, workspace, &target, &manifest, &place, say));
+    if !asked.is_only_shown {
+        let told = result.as_ref().map(|restored| restored.file.display().to_string());
+        let event = Event::of(EventKind::Restore, Some(&manifest.id), told.map_err(|failure| &**failure));
+        history::note(workspace, &target.task_id, &event)?;
+    }
+    Ok(Restored { tasks, ..result? })
+}
+
+/// Restores a backup where nobody sees it and compares it; nothing of it stays.
+pub fn drill(
+    workspace: &Workspace,
+    target: &Target,
+    manifest: &Manifest,
+    say: Saying<'_>,
+) -> Result<Drilled, Box<Failure>> {
+    let begun = Instant::now();
+    let scratch = workspace.scratch().map_err(|failure| Box::new(Failure::workspace(&failure)))?;
+    say("restoring into a scratch database");
+    let definition = bring_back(target, manifest, &scratch.path().join(DATABASE), say)?;
+    let recovery_time_ms = millis(begun);
+    let recovery_point_s = moment(manifest).map_or(0, |moment| {
+        u64::try_from(Timestamp::now().duration_since(moment).as_secs()).unwrap_or_default()
+    });
+    let objectives = &target.plan.objectives;
+    let mut missed = Vec::new();
+    if recovery_point_s > u64::from(objectives.recovery_point) {
+        missed.push(format!(
+            "{recovery_point_s} s of work would be lost, and no more than {} may be",
+            spoken(objectives.recovery_point)
+        ));
+    }
+    if let Some(most) = objectives.recovery_time.filter(|most| recovery_time_ms > u64::from(*most) * 1_000) {
+        missed.push(format!("restoring took {recovery_time_ms} ms, and may take {}", spoken(most)));
+    }
+    Ok(Drilled {
+        id: manifest.id.clone(),
+        moment: manifest.moment.clone(),
+        tables: definition.contents.tables.len(),
+        rows: definition.contents.rows(),
+        recovery_point_s,
+        recovery_time_ms,
+        missed,
+    })
+}
+
+/// The backup of that name; else the newest of that moment or an earlier one. One that is damaged is never passed over without a word.
+pub fn choose(target: &Target, id: Option<&str>, to: Option<Timestamp>) -> Result<Manifest, Box<Failure>> {
+    let folder = target.repository.folder().display();
+    let kept = target.repository.list().map_err(|failure| trouble::told(&failure))?;
+    if let Some(id) = id {
+        return match kept.into_iter().find(|(known, _)| known == id) {
+            Some((_, Kept::Whole(manifest))) => Ok(manifest),
+            Some((_, Kept::Damaged(failure))) => Err(trouble::told(&failure)),
+            None => {
+                let message = format!("there is no backup {id} in {folder}");
+                Err(Box::new(trouble::none(message, "`producer db backups TASK` lists those that there are")))
+            }
+        };
+    }
+    let is_early = |(id, kept): &(String, Kept)| match (to, kept) {
+        (None, _) => true,
+        (Some(to), Kept::Whole(manifest)) => moment(manifest).is_some_and(|moment| moment <= to),
+        // Its name says when it was made.
+        (Some(to), Kept::Damaged(_)) => *id <= to.strftime("%Y%m%dT%H%M%S%.3fZ").to_string(),
+    };
+    let first = kept.first().map(|(id, _)| id.clone());
+    match (kept.into_iter().rfind(is_early), to, first) {
+        (Some((_, Kept::Whole(manifest))), ..) => Ok(manifest),
+        (Some((_, Kept::Damaged(failure))), ..) => Err(trouble::told(&failure)),
+        (None, Some(to), Some(first)) => {
+            let message = format!("no backup in {folder} holds the state of {to}: the first is {first}");
+            Err(Box::new(trouble::none(message, "name a later moment, or leave `--to` out for the newest")))
+        }
+        (None, ..) => {
+            let message = format!("there is no backup in {folder}");
+            Err(Box::new(trouble::none(message, "`producer db backup TASK` makes one")))
+        }
+    }
+}
+
+fn moment(manifest: &Manifest) -> Option<Timestamp> {
+    manifest.moment.parse().ok()
+}
+
+fn millis(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Where something goes.
+struct Place {
+    file: PathBuf,
+    /// What is there goes aside first.
+    is_over: bool,
+}
+
+fn place(
+    asked: &RestoreAsked,
+    workspace: &Workspace,
+    target: &Target,
+    manifest: &Manifest,
+) -> Result<Place, Box<Failure>> {
+    let Some(own) = target.database.file() else {
+        return Err(Box::new(trouble::engine_without_backups(&target.database)));
+    };
+    let stem = own.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    if let Some(into) = &asked.into {
+        return match into.exists() {
+            true => {
+                let message = format!("`{}` is there already", into.display());
+                Err(Box::new(trouble::in_the_way(message, "name a file that is not there; nothing is written over")))
+            }
+            false => Ok(Place { file: into.clone(), is_over: false }),
+        };
+    }
+    let wants_own_place = match &asked.over {
+        Some(name) if *name == stem || Path::new(name) == own => true,
+        Some(name) => {
+            let message = format!("the database is called `{stem}`, and not `{name}`");
+            let hint = format!("`--over {stem}` puts it aside, and restores in its place");
+            return Err(Box::new(trouble::in_the_way(message, hint)));
+        }
+        None => !own.exists(),
+    };
+    if !wants_own_place {
+        let name = format!("{stem}-{}.sqlite", manifest.id);
+        let file = own.with_file_name(name);
+        if file.exists() {
+            let message = format!("`{}` is there already", file.display());
+            let hint = "it was restored before; name another file with `--into`";
+            return Err(Box::new(trouble::in_the_way(message, hint)));
+        }
+        return Ok(Place { file, is_over: false });
+    }
+    if let Some(server) = running_server(workspace) {
+        let message = format!("the server at {} has the database open", server.address);
+        return Err(Box::new(trouble::in_the_way(message, "stop it first: what it writes meanwhile would be lost")));
+    }
+    Ok(Place { file: own.to_owned(), is_over: true })
+}
+
+fn into_place(
+    asked: &RestoreAsked,
+    workspace: &Workspace,
+    target: &Target,
+    manifest: &Manifest,
+    place: &Place,
+    say: Saying<'_>,
+) -> Result<Restored, Box<Failure>> {
+    let begun = Instant::now();
+    let last_moment = newest(&target.repository).map_or_else(|| manifest.moment.clone(), |newest| newest.moment);
+    let put_aside = aside(place);
+    let mut restored = Restored {
+        id: manifest.id.clone(),
+        moment: manifest.moment.clone(),
+        last_moment,
+        file: place.file.clone(),
+        put_aside: put_aside.clone(),
+        tables: 0,
+        rows: 0,
+        took_ms: 0,
+        tasks: Vec::new(),
+        lacking: Vec::new(),
+    };
+    if asked.is_only_shown {
+        return Ok(restored);
+    }
+    let _alone = alone(workspace, &target.task_id)?;
+    let failed = |error: io::Error| Box::new(trouble::file(&place.file, &error));
+    let folder = place.file.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(failed)?;
+    // On the same file system, so that it gets its name at once.
+    let beside = tempfile::Builder::new().prefix(".restoring-").tempdir_in(folder).map_err(failed)?;
+    let file = beside.path().join(DATABASE);
+    say("restoring beside where it is to be");
+    let definition = bring_back(target, manifest, &file, say)?;
+    restored.tables = definition.contents.tables.len();
+    restored.rows = definition.contents.rows();
+    let scratch = Database::Sqlite(file.clone());
+    for task in &definition.tasks {
+        if let Ok(Some(active)) = workspace.seen_plan(&task.task_id) {
+            restored.lacking.extend(lacking(&scratch, &active).unwrap_or_default());
+        }
+    }
+    File::open(&file).and_then(|file| file.sync_all()).map_err(failed)?;
+    if let Some(aside) = &put_aside {
+        say("putting aside what is there");
+        let there = Database::Sqlite(place.file.clone());
+        there.must_be_closed().map_err(|error| {
+            let message = format!("somebody has `{}` open: {error}", place.file.display());
+            Box::new(trouble::in_the_way(message, "stop whoever that is, and try again"))
+        })?;
+        for ending in ["", "-wal", "-shm", "-journal"] {
+            let (from, to) = (with_ending(&place.file, ending), with_ending(aside, ending));
+            match fs::rename(&from, &to) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+                Ok(()) | Err(_) => {}
+            }
+        }
+    }
+    // Unlike a new name, a second one never takes the place of what is there.
+    fs::hard_link(&file, &place.file).map_err(failed)?;
+    #[cfg(unix)]
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+    restored.took_ms = millis(begun);
+    Ok(restored)
+}
+
+/// Where what is there goes.
+fn aside(place: &Place) -> Option<PathBuf> {
+    let is_needed = place.is_over && place.file.exists();
+    let name = format!("-replaced-{}", Timestamp::now().strftime("%Y%m%dT%H%M%S%.3fZ"));
+    is_needed.then(|| with_ending(&place.file, &name))
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+fn newest(repository: &Repository) -> Option<Manifest> {
+    let kept = repository.list().ok()?;
+    kept.into_iter().rev().find_map(|(_, kept)| match kept {
+        Kept::Whole(manifest) => Some(manifest),
+        Kept::Damaged(_) => None,
+    })
+}
+
+/// Brings a backup back as a new file, and compares it. Where that fails the file is worth nothing.
+fn bring_back(
+    target: &Target,
+    manifest: &Manifest,
+    file: &Path,
+    say: Saying<'_>,
+) -> Result<Definition, Box<Failure>> {
+    let definition = definition(&target.repository, manifest, target.key.as_ref())?;
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut to = options.open(file).map_err(|error| Box::new(trouble::file(file, &error)))?;
+    let read = target.repository.read(manifest, DATABASE, target.key.as_ref(), &mut to);
+    read.map_err(|failure| trouble::told(&failure))?;
+    drop(to);
+    say("comparing it with what was backed up");
+    compare(&manifest.id, &Database::Sqlite(file.to_owned()), &definition)?;
+    Ok(definition)
+}
+
+fn definition(
+    repository: &Repository,
+    manifest: &Manifest,
+    key: Option<&backup::Key>,
+) -> Result<Definition, Box<Failure>> {
+    let mut bytes = Vec::new();
+    repository.read(manifest, DEFINITION, key, &mut bytes).map_err(|failure| trouble::told(&failure))?;
+    serde_json::from_slice(&bytes).map_err(|error| Box::new(trouble::different(&manifest.id, &[error.to_string()])))
+}
+
+/// Has a workspace that does not know the task know everything that stands on its database.
+fn made_known(
+    asked: &RestoreAsked,
+    task_id: &TaskId,
+    from: &Path,
+    workspace: &Workspace,
+    say: Saying<'_>,
+) -> Result<Vec<TaskId>, BackupsFailure> {
+    let repository = Repository::new(from.join(task_id.as_str()));
+    let Some(manifest) = newest(&repository) else {
+        let message = format!("there is no backup in {}", repository.folder().display());
+        let hint = "name the folder that holds a folder for each task";
+        return Err(Box::new(trouble::none(message, hint)).into());
+    };
+    let key = key_of_stranger(&manifest)?;
+    let definition = definition(&repository, &manifest, key.as_ref())?;
+    if asked.is_only_shown {
+        let message = format!("this workspace does not know task `{task_id}`, which backup {} brings along", manifest.id);
+        let hint = "leave `--plan` out: nothing that is there is written over";
+        return Err(Box::new(trouble::none(message, hint)).into());
+    }
+    say("making its tasks known");
+    let lock = workspace.lock(|| say("waiting for another run in this workspace"))?;
+    let mut known = Vec::new();
+    for task in definition.tasks {
+        if workspace.seen_plan(&task.task_id)?.is_some() {
+            continue;
+        }
+        let plan = PersistedPlan::from_text(&task.plan).map_err(|error| WorkspaceFailure::Damaged {
+            path: repository.folder().join(&manifest.id),
+            why: error.to_string(),
+        })?;
+        workspace.remember(&task.task_id, &task.text, &plan.task_hash)?;
+        let version = workspace.persist(&task.task_id, &plan)?;
+        workspace.activate(&task.task_id, version)?;
+        known.push(task.task_id);
+    }
+    drop(lock);
+    Ok(known)
+}
+
+/// Nobody knows yet what the plan says of it.
+fn key_of_stranger(manifest: &Manifest) -> Result<Option<backup::Key>, Box<Failure>> {
+    if !manifest.objects.iter().any(|object| object.is_encrypted) {
+        return Ok(None);
+    }
+    let text = std::env::var(KEY_VARIABLE).unwrap_or_default();
+    let reference = plan::database::LocationPart::Environment(KEY_VARIABLE.to_owned());
+    backup::Key::parse(&text).map(Some).map_err(|wrong| Box::new(trouble::no_key(&reference, &wrong)))
+}

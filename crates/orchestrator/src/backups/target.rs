@@ -1,0 +1,167 @@
+//! Whose backups are meant: a task comes in, its database, the folder of its backups and the key that opens them go out.
+
+use super::BackupsFailure;
+use super::trouble;
+use crate::failure::Failure;
+use crate::located::{Located, locate, stored};
+use crate::status::StatusFailure;
+use crate::workspace::Workspace;
+use backup::{Key, Repository};
+use plan::database::{Backup, Destination, LocationPart, Objectives, Schedule};
+use plan::{PersistedPlan, TaskPlan};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use store::Database;
+use vocab::TaskId;
+
+/// How long a backup is kept of a database for which nobody has asked for any: somebody gave the command.
+const UNASKED_KEPT: u32 = 14 * 24 * 60 * 60;
+const UNASKED_KEPT_AT_LEAST: u32 = 3;
+const DAY: u32 = 24 * 60 * 60;
+
+/// The environment variable that holds the key where the place that the plan names does not.
+pub const KEY_VARIABLE: &str = "BACKUP_KEY";
+
+/// The backups of a database.
+pub struct Target {
+    /// The task that they are named after: the one that made the database, or the one that was asked about.
+    pub task_id: TaskId,
+    pub plan: Backup,
+    pub database: Database,
+    pub repository: Repository,
+    pub key: Option<Key>,
+}
+
+impl Target {
+    /// Of a task of the workspace by its id. `from` is where the backups are, if not where the plan says.
+    pub fn of_task(workspace: &Workspace, task: &str, from: Option<&Path>) -> Result<Self, BackupsFailure> {
+        let known = workspace.task_ids()?;
+        let Some(task_id) = known.iter().find(|known| known.as_str() == task) else {
+            let names: Vec<&str> = known.iter().map(TaskId::as_str).collect();
+            let nearest = spec::closest(task, &names).map(ToOwned::to_owned);
+            return Err(StatusFailure::Unknown { id: task.to_owned(), nearest }.into());
+        };
+        let Some(active) = workspace.seen_plan(task_id)? else {
+            return Err(Box::new(trouble::not_completed(task_id)).into());
+        };
+        let (task_id, active) = match active.plan.api().and_then(|plan| plan.base.as_ref()) {
+            Some(base) => match workspace.seen_plan(&base.task_id)? {
+                Some(of_base) => (base.task_id.clone(), of_base),
+                None => (task_id.clone(), active),
+            },
+            None => (task_id.clone(), active),
+        };
+        let plan = asked_in(&active.plan).cloned().unwrap_or_else(unasked);
+        let database = at(workspace, &active)?;
+        Ok(Self::new(workspace, task_id, plan, database, from)?)
+    }
+
+    /// Of a plan, where somebody has asked for backups of its database.
+    pub fn asked_for(
+        workspace: &Workspace,
+        persisted: &PersistedPlan,
+        database: &Database,
+    ) -> Result<Option<Self>, Box<Failure>> {
+        let (task_id, plan) = match persisted.plan.api().and_then(|plan| plan.base.as_ref()) {
+            Some(base) => {
+                let of_base = workspace.seen_plan(&base.task_id).map_err(|failure| Failure::workspace(&failure))?;
+                (base.task_id.clone(), of_base.and_then(|active| asked_in(&active.plan).cloned()))
+            }
+            None => (persisted.plan.task_id().clone(), asked_in(&persisted.plan).cloned()),
+        };
+        let Some(plan) = plan else { return Ok(None) };
+        Self::new(workspace, task_id, plan, database.clone(), None).map(Some)
+    }
+
+    fn new(
+        workspace: &Workspace,
+        task_id: TaskId,
+        plan: Backup,
+        database: Database,
+        from: Option<&Path>,
+    ) -> Result<Self, Box<Failure>> {
+        if database.file().is_none() {
+            return Err(Box::new(trouble::engine_without_backups(&database)));
+        }
+        let folder = match from {
+            Some(folder) => folder.to_owned(),
+            None => folder(workspace, &plan.destination)?,
+        };
+        let key = key(workspace, &plan)?;
+        Ok(Self { repository: Repository::new(folder.join(task_id.as_str())), task_id, plan, database, key })
+    }
+}
+
+fn asked_in(plan: &TaskPlan) -> Option<&Backup> {
+    match plan {
+        TaskPlan::Database(plan) => plan.backup.as_ref(),
+        TaskPlan::Api(_) => None,
+    }
+}
+
+fn unasked() -> Backup {
+    Backup {
+        schedule: Schedule::Every(DAY / 60),
+        keep_for: UNASKED_KEPT,
+        keep_at_least: UNASKED_KEPT_AT_LEAST,
+        destination: Destination::Workspace,
+        encryption_key: None,
+        drill: Schedule::Every(DAY / 60),
+        objectives: Objectives { recovery_point: DAY, recovery_time: None },
+    }
+}
+
+fn at(workspace: &Workspace, active: &Arc<PersistedPlan>) -> Result<Database, Box<Failure>> {
+    let plan = active.plan.database();
+    match locate(workspace, plan.engine, &plan.connection)? {
+        Located::At(database) => Ok(database),
+        Located::Asks(failure) => Err(failure),
+    }
+}
+
+fn folder(workspace: &Workspace, destination: &Destination) -> Result<PathBuf, Box<Failure>> {
+    let parts = match destination {
+        Destination::Workspace => return Ok(workspace.backups_folder()),
+        Destination::Folder(parts) => parts,
+    };
+    let mut text = String::new();
+    for part in parts {
+        match part {
+            LocationPart::Text(part) => text.push_str(part),
+            LocationPart::Environment(_) | LocationPart::Secret(_) => {
+                text.push_str(value(workspace, part)?.as_str());
+            }
+        }
+    }
+    let path = text.strip_prefix("file:").unwrap_or(&text);
+    let path = path.strip_prefix("//").unwrap_or(path);
+    Ok(workspace.root().join(path))
+}
+
+/// The key of a plan's backups; none where they are not encrypted.
+pub fn key(workspace: &Workspace, plan: &Backup) -> Result<Option<Key>, Box<Failure>> {
+    let Some(reference) = &plan.encryption_key else { return Ok(None) };
+    let given = std::env::var(KEY_VARIABLE).ok().filter(|value| !value.is_empty());
+    let text = match (value(workspace, reference), given) {
+        (Ok(text), _) => text,
+        // A workspace that is only now coming back has no secrets yet.
+        (Err(_), Some(given)) => zeroize::Zeroizing::new(given),
+        (Err(failure), None) => return Err(failure),
+    };
+    Key::parse(&text).map(Some).map_err(|wrong| Box::new(trouble::no_key(reference, &wrong)))
+}
+
+fn value(workspace: &Workspace, part: &LocationPart) -> Result<zeroize::Zeroizing<String>, Box<Failure>> {
+    match part {
+        LocationPart::Text(text) => Ok(zeroize::Zeroizing::new(text.clone())),
+        LocationPart::Environment(name) => std::env::var(name)
+            .ok()
+            .filter(|value| !value.is_empty())
+            .map(zeroize::Zeroizing::new)
+            .ok_or_else(|| Box::new(Failure::no_variable(name))),
+        LocationPart::Secret(name) => match stored(workspace, name)? {
+            Some(value) => Ok(zeroize::Zeroizing::new(value.expose().to_string())),
+            None => Err(Box::new(trouble::no_secret(name))),
+        },
+    }
+}

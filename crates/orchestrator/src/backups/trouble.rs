@@ -1,0 +1,113 @@
+//! What goes wrong with backups, told to whoever has to do something about it: each has a code with a page.
+
+use crate::failure::{Failure, FileTrouble};
+use backup::{BackupFailure, WrongKey};
+use plan::database::LocationPart;
+use std::io;
+use std::path::Path;
+use store::{Database, StoreError};
+use vocab::TaskId;
+
+/// A file of a backup is not what was written.
+const DAMAGED: &str = "IP382";
+/// A file of a backup is gone.
+const MISSING: &str = "IP383";
+/// What says what a backup is cannot be believed.
+const MANIFEST: &str = "IP384";
+/// A backup is encrypted, and there is no key or another one.
+const KEY: &str = "IP385";
+/// Backups cannot be written or read where they go.
+const DESTINATION: &str = "IP386";
+/// What was restored is not what was backed up.
+const DIFFERENT: &str = "IP387";
+/// There is no backup of that time.
+const NONE: &str = "IP388";
+/// What is restored would take the place of something.
+const IN_THE_WAY: &str = "IP389";
+/// The database cannot be copied.
+const NOT_COPIED: &str = "IP390";
+
+const TAKE_ANOTHER: &str =
+    "nothing was restored; `producer db backups TASK` lists the others, and `--backup NAME` takes one of them";
+
+pub fn told(failure: &BackupFailure) -> Box<Failure> {
+    let message = failure.to_string();
+    Box::new(match failure {
+        BackupFailure::Damaged { .. } => Failure::backup(DAMAGED, message, TAKE_ANOTHER),
+        BackupFailure::Missing { .. } => Failure::backup(MISSING, message, TAKE_ANOTHER),
+        BackupFailure::Manifest { .. } => Failure::backup(MANIFEST, message, TAKE_ANOTHER),
+        BackupFailure::Key { .. } => {
+            let hint = "give the key that it was made with: nobody else can open it";
+            Failure::backup(KEY, message, hint)
+        }
+        BackupFailure::NotKept { .. } => {
+            let hint = "there is no backup; let it go to a disk that keeps what it is given";
+            Failure { retryable: true, ..Failure::backup(DESTINATION, message, hint) }
+        }
+        BackupFailure::File { path, source } => file(path, source),
+    })
+}
+
+/// A file of a backup, or one that is made of one, cannot be written or read.
+pub fn file(path: &Path, source: &io::Error) -> Failure {
+    let trouble = FileTrouble::of(source, "destination");
+    Failure {
+        cause: Some(source.to_string()),
+        place: Some(path.display().to_string()),
+        retryable: trouble.retryable,
+        ..Failure::backup(DESTINATION, "a file of a backup cannot be written or read", trouble.hint)
+    }
+}
+
+pub fn no_key(reference: &LocationPart, wrong: &WrongKey) -> Failure {
+    let hint = match reference {
+        LocationPart::Secret(name) => format!("set it: `producer secrets set {name}`"),
+        LocationPart::Environment(_) | LocationPart::Text(_) => "set that variable to the key".to_owned(),
+    };
+    Failure {
+        cause: Some(wrong.to_string()),
+        ..Failure::backup(KEY, format!("`{reference}` is no key for backups"), hint)
+    }
+}
+
+pub fn no_secret(name: &str) -> Failure {
+    let hint = format!(
+        "`age-keygen` makes a key, and a passphrase does too: set it with `producer secrets set {name}`, and keep it where it does \
+         not burn with this machine: a backup is worth nothing without it"
+    );
+    Failure::backup(KEY, format!("backups are encrypted, and secret `{name}` is not set"), hint)
+}
+
+pub fn not_completed(task_id: &TaskId) -> Failure {
+    let message = format!("task `{task_id}` was never completed, so there is no database of it");
+    Failure::backup(NOT_COPIED, message, "run the task first")
+}
+
+pub fn engine_without_backups(database: &Database) -> Failure {
+    let message = format!("this producer makes no backups of {} yet: its engine is not SQLite", database.place());
+    Failure::backup(NOT_COPIED, message, "use the engine's own programs")
+}
+
+pub fn not_copied(error: &StoreError, database: &Database) -> Failure {
+    Failure {
+        cause: Some(error.to_string()),
+        place: Some(database.place()),
+        retryable: true,
+        ..Failure::backup(NOT_COPIED, "the database cannot be copied", "see that it can be read, and try again")
+    }
+}
+
+pub fn different(id: &str, differences: &[String]) -> Failure {
+    Failure {
+        cause: Some(differences.join("; ")),
+        ..Failure::backup(DIFFERENT, format!("what backup {id} brings back is not what was backed up"), TAKE_ANOTHER)
+    }
+}
+
+pub fn none(message: String, hint: impl Into<String>) -> Failure {
+    Failure::backup(NONE, message, hint)
+}
+
+pub fn in_the_way(message: String, hint: impl Into<String>) -> Failure {
+    Failure::backup(IN_THE_WAY, message, hint)
+}
