@@ -111,10 +111,8 @@ impl Repository {
         let path = self.folder.join(id).join(FILE);
         match fs::read(&path) {
             Ok(bytes) => {
-                let text = String::from_utf8(bytes).map_err(|_| BackupFailure::Manifest {
-                    backup: id.to_owned(),
-                    why: "it is no text".to_owned(),
-                })?;
+                let text = String::from_utf8(bytes)
+                    .map_err(|_| BackupFailure::Manifest { backup: id.to_owned(), why: "it is no text".to_owned() })?;
                 Manifest::open(id, &text).map(Some)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -99,7 +99,10 @@ fn what_was_not_finished_is_no_backup_and_leaves_nothing() {
     assert_eq!(repository.unfinished().unwrap(), [ID]);
     drop(writing);
     assert!(repository.unfinished().unwrap().is_empty());
-    assert!(matches!(Made::with(None).repository.begin(ID, None), Err(BackupFailure::File { .. })), "one is not begun twice");
+    assert!(
+        matches!(Made::with(None).repository.begin(ID, None), Err(BackupFailure::File { .. })),
+        "one is not begun twice"
+    );
 }
 
 #[test]
@@ -127,7 +130,10 @@ fn a_passphrase_does_too() {
     let key = Key::parse("correct horse battery staple\n").unwrap();
     let made = Made::with(Some(&key));
     assert!(made.read(Some(&Key::parse("correct horse battery staple").unwrap())).unwrap() == content());
-    assert!(matches!(made.read(Some(&Key::parse("correct horse battery stable").unwrap())), Err(BackupFailure::Key { .. })));
+    assert!(matches!(
+        made.read(Some(&Key::parse("correct horse battery stable").unwrap())),
+        Err(BackupFailure::Key { .. })
+    ));
 }
 
 #[test]

@@ -52,7 +52,8 @@ pub fn database_files(plan: &DatabaseTaskPlan) -> Files {
     let made = |template, view| generated_of(&plan.task_id, Comment::Markup, &render(template, &view));
     let schema = made("database-schema.md", database::stand_alone_view(plan));
     let review = made("plan.md", review::stand_alone_view(plan));
-    let mut files = Files::from([("documentation/database-schema.md".to_owned(), schema), ("plan.md".to_owned(), review)]);
+    let mut files =
+        Files::from([("documentation/database-schema.md".to_owned(), schema), ("plan.md".to_owned(), review)]);
     if let Some(backup) = &plan.backup {
         let text = made("recovery.md", recovery::view(plan, backup));
         files.insert("documentation/recovery.md".to_owned(), text);

@@ -9,7 +9,7 @@ mod restoring;
 mod target;
 mod trouble;
 
-pub use history::{Event, EventOutcome, EventKind};
+pub use history::{Event, EventKind, EventOutcome};
 pub(crate) use keeping::{Keeper, Standings, metrics, warnings};
 pub use restoring::{RestoreAsked, Restored};
 
@@ -220,12 +220,7 @@ pub fn prune(task: &str, workspace: &Workspace, how: Pruning) -> Result<Pruned, 
     Ok(making::prune(workspace, &target, how)?)
 }
 
-fn drilled(
-    workspace: &Workspace,
-    target: &Target,
-    id: Option<&str>,
-    say: Saying<'_>,
-) -> Result<Drilled, Box<Failure>> {
+fn drilled(workspace: &Workspace, target: &Target, id: Option<&str>, say: Saying<'_>) -> Result<Drilled, Box<Failure>> {
     let chosen = restoring::choose(target, id, None);
     let named = chosen.as_ref().map_or(id.map(str::to_owned), |manifest| Some(manifest.id.clone()));
     let result = chosen.and_then(|manifest| restoring::drill(workspace, target, &manifest, say));
@@ -264,9 +259,8 @@ pub(crate) fn prove(
         return Ok(Proved { verification, changed: false });
     };
     let say = |doing: &str| progress(phase, doing);
-    let knows = |manifest: &Manifest| {
-        manifest.plans.get(persisted.plan.task_id()) == Some(&making::plan_hash(persisted))
-    };
+    let knows =
+        |manifest: &Manifest| manifest.plans.get(persisted.plan.task_id()) == Some(&making::plan_hash(persisted));
     let history = history::read(workspace, &target.task_id)?;
     let kept = target.repository.list().map_err(|failure| trouble::told(&failure))?;
     let newest = kept.into_iter().rev().find_map(|(_, kept)| match kept {

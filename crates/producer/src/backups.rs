@@ -75,9 +75,7 @@ pub fn prune(task: &str, place: &Place, is_only_shown: bool, format: Listing) ->
 }
 
 /// What is under way is told as steps.
-fn stepwise<T>(
-    work: impl FnOnce(&(dyn Fn(&str) + Sync)) -> Result<T, BackupsFailure>,
-) -> Result<T, Box<dyn Error>> {
+fn stepwise<T>(work: impl FnOnce(&(dyn Fn(&str) + Sync)) -> Result<T, BackupsFailure>) -> Result<T, Box<dyn Error>> {
     let steps = Steps::new();
     let result = work(&|doing| steps.begin(PHASE, doing));
     steps.end(if result.is_ok() { Outcome::Good } else { Outcome::Bad });

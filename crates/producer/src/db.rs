@@ -1,8 +1,8 @@
 //! `producer db`: arguments come in; how a database differs from its task, what would be or was done to it, and what it holds go
 //! to standard output. What happens is decided by the orchestrator.
 
-use crate::backups;
 use crate::arguments::{DbCommand, FindingsForm, Format, Listing, Migrate, Place};
+use crate::backups;
 use crate::pipeline::{self, COMPLETED, Ended, answer, answer_task, options, read_task};
 use crate::show;
 use orchestrator::{

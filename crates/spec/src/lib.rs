@@ -37,7 +37,12 @@ pub use codes::*;
 pub use condition::{Operand, RowCondition, Subject};
 pub use credential::{Credential, CredentialValue};
 pub use cron::{Cron, DayRule};
-pub use database::{Backup, Bound, Column, ColumnType, Connection, Constraint, ConstraintRule, Data, DataFormat, DatabaseConfig, DatabaseType, DefaultValue, Deletes, Direction, Environment, Export, ForeignKey, Import, ImportMode, Index, MAX_BACKUPS_KEPT, MAX_COLUMNS, MAX_CONNECTIONS, MAX_TABLES, MAX_TRANSFERS, Objectives, OnDelete, Pool, Provision, Relationship, RelationshipKind, Remote, Role, RoleAccess, Sync, SyncMode, Table};
+pub use database::{
+    Backup, Bound, Column, ColumnType, Connection, Constraint, ConstraintRule, Data, DataFormat, DatabaseConfig,
+    DatabaseType, DefaultValue, Deletes, Direction, Environment, Export, ForeignKey, Import, ImportMode, Index,
+    MAX_BACKUPS_KEPT, MAX_COLUMNS, MAX_CONNECTIONS, MAX_TABLES, MAX_TRANSFERS, Objectives, OnDelete, Pool, Provision,
+    Relationship, RelationshipKind, Remote, Role, RoleAccess, Sync, SyncMode, Table,
+};
 pub use document::{MAX_DOCUMENT_BYTES, MAX_DOCUMENTS, MAX_NESTING, MAX_NODES};
 pub use duration::MAX_DURATION_SECONDS;
 pub use endpoint::{Authentication, Endpoint, MAX_ENDPOINTS, Method, ResponseFormat};

@@ -38,7 +38,8 @@ pub fn lacking(database: &Database, persisted: &PersistedPlan) -> Result<Vec<Str
     for (scope, migrations) in persisted.plan.migrations() {
         let applied = database.look(scope.as_str())?.applied;
         let wanted = migrations.iter().filter(|migration| !applied.contains(&AppliedMigration::from(*migration)));
-        lacking.extend(wanted.map(|migration| format!("migration `{}` of task `{scope}` is not there", migration.name)));
+        lacking
+            .extend(wanted.map(|migration| format!("migration `{}` of task `{scope}` is not there", migration.name)));
     }
     Ok(lacking)
 }

@@ -96,9 +96,8 @@ pub fn drill(
     say("restoring into a scratch database");
     let definition = bring_back(target, manifest, &scratch.path().join(DATABASE), say)?;
     let recovery_time_ms = millis(begun);
-    let recovery_point_s = moment(manifest).map_or(0, |moment| {
-        u64::try_from(Timestamp::now().duration_since(moment).as_secs()).unwrap_or_default()
-    });
+    let recovery_point_s = moment(manifest)
+        .map_or(0, |moment| u64::try_from(Timestamp::now().duration_since(moment).as_secs()).unwrap_or_default());
     let objectives = &target.plan.objectives;
     let mut missed = Vec::new();
     if recovery_point_s > u64::from(objectives.recovery_point) {
@@ -267,20 +266,37 @@ fn into_place(
             let message = format!("somebody has `{}` open: {error}", place.file.display());
             Box::new(trouble::in_the_way(message, "stop whoever that is, and try again"))
         })?;
-        for ending in ["", "-wal", "-shm", "-journal"] {
-            let (from, to) = (with_ending(&place.file, ending), with_ending(aside, ending));
-            match fs::rename(&from, &to) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-                Ok(()) | Err(_) => {}
-            }
-        }
+        moved(&place.file, aside).map_err(failed)?;
     }
-    // Unlike a new name, a second one never takes the place of what is there.
-    fs::hard_link(&file, &place.file).map_err(failed)?;
+    if let Err(error) = named(&file, &place.file) {
+        if let Some(aside) = &put_aside {
+            moved(aside, &place.file).map_err(failed)?;
+        }
+        return Err(failed(error));
+    }
     #[cfg(unix)]
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
     restored.took_ms = millis(begun);
     Ok(restored)
+}
+
+/// A database, with what stands beside it, gets another name.
+fn moved(from: &Path, to: &Path) -> io::Result<()> {
+    for ending in ["-journal", "-shm", "-wal", ""] {
+        match fs::rename(with_ending(from, ending), with_ending(to, ending)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// A file gets a name that nothing has. Unlike a new name, a second one never takes the place of what is there; some file systems have none.
+fn named(file: &Path, name: &Path) -> io::Result<()> {
+    match fs::hard_link(file, name) {
+        Err(error) if error.kind() == io::ErrorKind::Unsupported && !name.exists() => fs::rename(file, name),
+        linked => linked,
+    }
 }
 
 /// Where what is there goes.
@@ -305,12 +321,7 @@ fn newest(repository: &Repository) -> Option<Manifest> {
 }
 
 /// Brings a backup back as a new file, and compares it. Where that fails the file is worth nothing.
-fn bring_back(
-    target: &Target,
-    manifest: &Manifest,
-    file: &Path,
-    say: Saying<'_>,
-) -> Result<Definition, Box<Failure>> {
+fn bring_back(target: &Target, manifest: &Manifest, file: &Path, say: Saying<'_>) -> Result<Definition, Box<Failure>> {
     let definition = definition(&target.repository, manifest, target.key.as_ref())?;
     let mut options = File::options();
     options.write(true).create_new(true);
@@ -352,7 +363,8 @@ fn made_known(
     let key = key_of_stranger(&manifest)?;
     let definition = definition(&repository, &manifest, key.as_ref())?;
     if asked.is_only_shown {
-        let message = format!("this workspace does not know task `{task_id}`, which backup {} brings along", manifest.id);
+        let message =
+            format!("this workspace does not know task `{task_id}`, which backup {} brings along", manifest.id);
         let hint = "leave `--plan` out: nothing that is there is written over";
         return Err(Box::new(trouble::none(message, hint)).into());
     }

@@ -154,14 +154,13 @@ pub fn key(workspace: &Workspace, plan: &Backup) -> Result<Option<Key>, Box<Fail
 fn value(workspace: &Workspace, part: &LocationPart) -> Result<zeroize::Zeroizing<String>, Box<Failure>> {
     match part {
         LocationPart::Text(text) => Ok(zeroize::Zeroizing::new(text.clone())),
-        LocationPart::Environment(name) => std::env::var(name)
-            .ok()
-            .filter(|value| !value.is_empty())
-            .map(zeroize::Zeroizing::new)
-            .ok_or_else(|| Box::new(Failure::no_variable(name))),
+        LocationPart::Environment(name) => {
+            let value = std::env::var(name).ok().filter(|value| !value.is_empty());
+            value.map(zeroize::Zeroizing::new).ok_or_else(|| Box::new(trouble::not_set(part)))
+        }
         LocationPart::Secret(name) => match stored(workspace, name)? {
             Some(value) => Ok(zeroize::Zeroizing::new(value.expose().to_string())),
-            None => Err(Box::new(trouble::no_secret(name))),
+            None => Err(Box::new(trouble::not_set(part))),
         },
     }
 }

@@ -60,22 +60,27 @@ pub fn file(path: &Path, source: &io::Error) -> Failure {
 }
 
 pub fn no_key(reference: &LocationPart, wrong: &WrongKey) -> Failure {
-    let hint = match reference {
-        LocationPart::Secret(name) => format!("set it: `producer secrets set {name}`"),
-        LocationPart::Environment(_) | LocationPart::Text(_) => "set that variable to the key".to_owned(),
-    };
     Failure {
         cause: Some(wrong.to_string()),
-        ..Failure::backup(KEY, format!("`{reference}` is no key for backups"), hint)
+        ..Failure::backup(KEY, format!("`{reference}` is no key for backups"), way_to_set(reference))
     }
 }
 
-pub fn no_secret(name: &str) -> Failure {
+/// What backups need is not there.
+pub fn not_set(reference: &LocationPart) -> Failure {
     let hint = format!(
-        "`age-keygen` makes a key, and a passphrase does too: set it with `producer secrets set {name}`, and keep it where it does \
-         not burn with this machine: a backup is worth nothing without it"
+        "{}; a key is what `age-keygen` makes, or a passphrase: keep it where it does not burn with this machine too, for a backup is \
+         worth nothing without it",
+        way_to_set(reference)
     );
-    Failure::backup(KEY, format!("backups are encrypted, and secret `{name}` is not set"), hint)
+    Failure::backup(KEY, format!("`{reference}` is not set, and backups need it"), hint)
+}
+
+fn way_to_set(reference: &LocationPart) -> String {
+    match reference {
+        LocationPart::Secret(name) => format!("set it: `producer secrets set {name}`"),
+        LocationPart::Environment(_) | LocationPart::Text(_) => "set that variable where the producer runs".to_owned(),
+    }
 }
 
 pub fn not_completed(task_id: &TaskId) -> Failure {

@@ -110,9 +110,10 @@ impl Cron {
         let days = (first..first + MOST_DAYS).filter(|day| self.has_day(*day));
         let mut times = days.flat_map(|day| {
             let of_hour = move |hour: &u8| (day * 24 + i64::from(*hour)) * 60;
-            self.hours.iter().map(of_hour).flat_map(|hour| {
-                self.minutes.iter().map(move |minute| (hour + i64::from(*minute)) * MINUTE)
-            })
+            self.hours
+                .iter()
+                .map(of_hour)
+                .flat_map(|hour| self.minutes.iter().map(move |minute| (hour + i64::from(*minute)) * MINUTE))
         });
         // There is one: the expression was checked where it was read.
         times.find(|time| *time > after).unwrap_or(after + MOST_DAYS * DAY)

@@ -81,8 +81,7 @@ pub fn plan(draft: &mut Draft, config: &DatabaseConfig) -> Option<Backup> {
         recovery_time: asked.objectives.recovery_time.as_ref().map(|objective| objective.value),
     };
     let time = objectives.recovery_time.map(|time| format!("; restoring takes at most {}", spoken(time)));
-    let decision =
-        format!("at most {} of work is lost{}", spoken(objectives.recovery_point), time.unwrap_or_default());
+    let decision = format!("at most {} of work is lost{}", spoken(objectives.recovery_point), time.unwrap_or_default());
     let reason = match recovery_point {
         Some(_) => says_so(),
         None => "as far apart as copies are made; each drill measures it".to_owned(),

@@ -31,7 +31,8 @@ pub fn check(config: &DatabaseConfig) -> Result<(), Vec<Diagnostic>> {
         if let Some(Spanned { value, place }) = &backup.destination
             && let Some(scheme) = value.scheme().filter(|scheme| *scheme != "file")
         {
-            let help = "name a folder, of a file system that is mounted from elsewhere: `destination: \"/mnt/backups\"`";
+            let help =
+                "name a folder, of a file system that is mounted from elsewhere: `destination: \"/mnt/backups\"`";
             refuse(format!("backups to `{scheme}:`"), place, help);
         }
     }

@@ -62,9 +62,7 @@ const FIELDS: &[Field] = &[
     optional("encryption_key", "Where the key is: `${env:NAME}` or `${secret:NAME}`.", reference::schema),
     optional("point_in_time", "Whether every moment can be restored, not only those of copies.", schema::boolean),
     optional("drill", "When a copy is restored to see that it can be.", frequency::schema_of_times),
-    optional("objectives", "How much work may be lost, and how long restoring may take.", || {
-        schema::block(OBJECTIVES)
-    }),
+    optional("objectives", "How much work may be lost, and how long restoring may take.", || schema::block(OBJECTIVES)),
 ];
 
 const OBJECTIVES: &[Field] = &[

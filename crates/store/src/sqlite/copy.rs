@@ -46,9 +46,9 @@ pub fn copy(from: &Path, to: &Path) -> Result<Contents, StoreError> {
     // A copy has nothing beside it.
     target.pragma_update(None, "journal_mode", "DELETE")?;
     target.close().map_err(|(_, error)| error)?;
-    std::fs::File::open(to).and_then(|file| file.sync_all()).map_err(|error| {
-        StoreError::Unavailable(format!("{}: {error}", to.display()))
-    })?;
+    std::fs::File::open(to)
+        .and_then(|file| file.sync_all())
+        .map_err(|error| StoreError::Unavailable(format!("{}: {error}", to.display())))?;
     Ok(contents)
 }
 

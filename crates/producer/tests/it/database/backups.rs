@@ -1,0 +1,239 @@
+//! Backups of a SQLite database: what is restored holds each row, what is damaged is refused, what is there is never written over, and the
+//! runbook does what it says.
+
+use crate::harness::server::{Kind, Server};
+use crate::harness::workspace::{Ended, Workspace, end, files, producer, query};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// What `age-keygen` made once.
+const KEY: &str = "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33";
+/// How long a server may take to make what is due.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn task(backup: &str) -> String {
+    super::task(super::ROOMS, &format!("    backup: {{ {backup} }}"))
+}
+
+/// A workspace with a database of two rows, and a backup of it that knows them.
+fn prepared(backup: &str) -> Workspace {
+    let workspace = Workspace::new();
+    workspace.run_text(&task(backup)).must_end_with(0);
+    query(&super::file(&workspace), "INSERT INTO rooms (number) VALUES (7), (8)");
+    db(&workspace, &["backup", "rooms"]).must_end_with(0);
+    workspace
+}
+
+fn db(workspace: &Workspace, words: &[&str]) -> Ended {
+    end(&mut workspace.command(&[&["db"], words].concat()))
+}
+
+fn backups(workspace: &Workspace) -> Vec<PathBuf> {
+    let folder = workspace.path().join(".producer/backups/rooms");
+    let mut found: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    found.sort();
+    found
+}
+
+fn numbers(file: &Path) -> Vec<String> {
+    query(file, "SELECT number FROM rooms ORDER BY number").into_iter().flatten().collect()
+}
+
+fn restored_file(ended: &Ended) -> PathBuf {
+    ended.stdout.split(" is the state of").next().unwrap().into()
+}
+
+#[test]
+fn a_run_proves_that_the_database_comes_back() {
+    let workspace = Workspace::new();
+    let text = task("schedule: hourly, objectives: { rpo: 2_hours, rto: 1_minute }");
+    let ended = workspace.run_text(&text).must_end_with(0);
+    assert!(super::verified(&ended).contains(&"a backup was restored: passed".to_owned()));
+    assert_eq!(ended.response()["output"]["metadata"]["security_level"], "production_ready");
+    assert_eq!(backups(&workspace).len(), 1);
+    let before = files(&workspace.path().join(".producer"));
+    let again = workspace.run_text(&text).must_end_with(0).response();
+    assert_eq!(again["changed"], false);
+    assert!(files(&workspace.path().join(".producer")) == before, "a second run makes no other backup");
+    let drilled = db(&workspace, &["drill", "rooms", "--format", "json"]).must_end_with(0).stdout;
+    let drilled: serde_json::Value = serde_json::from_str(&drilled).unwrap();
+    assert_eq!((&drilled["tables"], &drilled["rows"]), (&2.into(), &1.into()), "the ledger is one of them");
+    let history = db(&workspace, &["backups", "rooms", "--history"]).must_end_with(0).stdout;
+    assert_eq!(history.lines().filter(|line| line.contains("  drill   passed")).count(), 2, "{history}");
+}
+
+#[test]
+fn what_is_restored_holds_each_row_and_writes_over_nothing() {
+    let workspace = prepared("schedule: hourly");
+    let own = super::file(&workspace);
+    query(&own, "DELETE FROM rooms WHERE number = 7");
+    let beside = restored_file(&db(&workspace, &["restore", "rooms"]).must_end_with(0));
+    assert_eq!((numbers(&beside), numbers(&own)), (vec!["7".to_owned(), "8".to_owned()], vec!["8".to_owned()]));
+
+    let again = db(&workspace, &["restore", "rooms"]).must_end_with(1);
+    assert!(again.stderr.contains("IP389: ") && again.stdout.is_empty(), "{}", again.stderr);
+    let other = db(&workspace, &["restore", "rooms", "--over", "shop"]).must_end_with(1);
+    assert!(other.stderr.contains("the database is called `rooms`"), "{}", other.stderr);
+    let before = files(&workspace.path().join(".producer/data"));
+    let shown = db(&workspace, &["restore", "rooms", "--over", "rooms", "--plan"]).must_end_with(0).stdout;
+    assert!(shown.contains("the last moment that can be restored is 20"), "{shown}");
+    assert!(files(&workspace.path().join(".producer/data")) == before, "showing does nothing");
+
+    let over = db(&workspace, &["restore", "rooms", "--over", "rooms"]).must_end_with(0).stdout;
+    assert_eq!(numbers(&own), ["7", "8"]);
+    let aside = over.lines().find_map(|line| line.strip_prefix("what was there is ")).unwrap();
+    assert_eq!(numbers(Path::new(aside)), ["8"]);
+
+    let first = backups(&workspace)[0].file_name().unwrap().to_str().unwrap().to_owned();
+    let moment = format!(
+        "{}-{}-{}T{}:{}:{}",
+        &first[..4],
+        &first[4..6],
+        &first[6..8],
+        &first[9..11],
+        &first[11..13],
+        &first[13..]
+    );
+    let old = workspace.path().join("old.sqlite");
+    db(&workspace, &["restore", "rooms", "--to", &moment, "--into", old.to_str().unwrap()]).must_end_with(0);
+    assert!(numbers(&old).is_empty(), "then there was none yet");
+    let early = db(&workspace, &["restore", "rooms", "--to", "2020-01-01T00:00:00Z"]).must_end_with(1);
+    assert!(early.stderr.contains("IP388: "), "{}", early.stderr);
+}
+
+#[test]
+fn what_is_damaged_is_refused_and_leaves_nothing() {
+    let workspace = prepared("schedule: hourly");
+    let backup = backups(&workspace).pop().unwrap();
+    let whole = files(&backup);
+    let changed = |file: &str, change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = whole[file].clone();
+        change(&mut bytes);
+        fs::write(backup.join(file), bytes).unwrap();
+    };
+    let middle = |bytes: &mut Vec<u8>| {
+        let at = bytes.len() / 2;
+        bytes[at] ^= 1;
+    };
+    let ways: [(&str, &dyn Fn()); 6] = [
+        ("IP382", &|| changed("database.gz", &|bytes| drop(bytes.pop()))),
+        ("IP382", &|| changed("database.gz", &middle)),
+        ("IP382", &|| changed("definition.gz", &middle)),
+        ("IP383", &|| fs::remove_file(backup.join("database.gz")).unwrap()),
+        ("IP384", &|| changed("manifest.json", &|bytes| drop(bytes.drain(..bytes.len() / 2)))),
+        ("IP384", &|| {
+            let text = String::from_utf8(whole["manifest.json"].clone()).unwrap();
+            fs::write(backup.join("manifest.json"), text.replace("\"moment\": \"20", "\"moment\": \"21")).unwrap();
+        }),
+    ];
+    let data = files(&workspace.path().join(".producer/data"));
+    for (code, damage) in ways {
+        damage();
+        for words in [&["restore", "rooms"][..], &["drill", "rooms"]] {
+            let ended = db(&workspace, words).must_end_with(1);
+            assert!(ended.stderr.contains(&format!("{code}: ")), "{code}: {}", ended.stderr);
+        }
+        assert!(files(&workspace.path().join(".producer/data")) == data, "something was restored");
+        assert!(end(&mut producer(&["explain", code])).must_end_with(0).stdout.starts_with(&format!("# {code}: ")));
+        whole.iter().for_each(|(file, bytes)| fs::write(backup.join(file), bytes).unwrap());
+    }
+    let status = end(&mut workspace.command(&["status", "rooms"])).must_end_with(0).stdout;
+    assert!(status.contains("the last drill failed"), "{status}");
+    db(&workspace, &["drill", "rooms"]).must_end_with(0);
+    fs::remove_file(backup.join("manifest.json")).unwrap();
+    let listed = db(&workspace, &["backups", "rooms"]).must_end_with(0).stdout;
+    assert_eq!(listed.lines().count(), 2, "without a manifest there is no backup:\n{listed}");
+}
+
+#[test]
+fn the_runbook_does_what_it_says() {
+    let workspace = prepared("schedule: hourly, destination: kept");
+    let runbook = workspace.path().join("output/integration/task_rooms/documentation/recovery.md");
+    let text = fs::read_to_string(runbook).unwrap();
+    let blocks: Vec<&str> = text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert_eq!(blocks.len(), 5);
+    let binary = producer(&[]).get_program().to_owned();
+    let folder = Path::new(&binary).parent().unwrap().display();
+    let path = format!("{folder}:{}", std::env::var("PATH").unwrap());
+    for block in blocks {
+        let mut shell = Command::new("sh");
+        shell.args(["-ec", block]).current_dir(workspace.path()).env("PATH", &path).env("BACKUPS", "kept");
+        end(shell.env("XDG_CONFIG_HOME", workspace.path().join("config"))).must_end_with(0);
+    }
+    assert_eq!(numbers(&workspace.path().join("recovered/.producer/data/rooms.sqlite")), ["7", "8"]);
+    let recovered = workspace.path().join("recovered");
+    let mut again = producer(&["run", "-", "--workspace", recovered.to_str().unwrap()]);
+    again.current_dir(workspace.path()).env("XDG_CONFIG_HOME", workspace.path().join("config"));
+    let text = task("schedule: hourly, destination: kept");
+    let ended = crate::harness::workspace::end_with_input(&mut again, &text).must_end_with(0);
+    assert!(super::verified(&ended).contains(&"the schema was read back from the database: passed".to_owned()));
+}
+
+#[test]
+fn what_is_encrypted_opens_with_its_key_alone() {
+    let workspace = Workspace::new();
+    let text = task("schedule: hourly, encryption_key: \"${env:KEY_OF_TEST}\"");
+    let asks = workspace.run_text(&text).must_end_with(3).response();
+    assert_eq!((&asks["error"]["kind"], &asks["error"]["code"]), (&"database.backup_recovery".into(), &"IP385".into()));
+    let with = |words: &[&str], key: &str| end(workspace.command(words).env("KEY_OF_TEST", key));
+    let mut run = workspace.command(&["run", "-"]);
+    crate::harness::workspace::end_with_input(run.env("KEY_OF_TEST", KEY), &text).must_end_with(0);
+    let stored = fs::read(backups(&workspace)[0].join("database.gz.age")).unwrap();
+    assert!(stored.starts_with(b"age-encryption.org/v1\n"));
+    with(&["db", "restore", "rooms"], KEY).must_end_with(0);
+    for wrong in ["a passphrase of somebody else", "AGE-SECRET-KEY-1QQQ", "short"] {
+        let refused = with(&["db", "drill", "rooms"], wrong).must_end_with(1).stderr;
+        assert!(refused.contains("IP385: ") && !refused.contains(wrong), "{refused}");
+    }
+    let production =
+        "    environment: production\n    connection: \"file:rooms.sqlite\"\n    backup: { schedule: hourly }";
+    let asks = Workspace::new().run_text(&super::task(super::ROOMS, production)).must_end_with(3).response();
+    assert!(asks["error"]["hint"].as_str().unwrap().contains("producer secrets set BACKUP_KEY"), "{asks}");
+}
+
+#[test]
+fn old_ones_go_but_for_those_that_are_needed() {
+    let workspace = prepared("schedule: hourly, keep_for: 1_second, keep_at_least: 1");
+    db(&workspace, &["backup", "rooms"]).must_end_with(0);
+    let [verified, old, newest] = &backups(&workspace)[..] else { panic!("three were made") };
+    std::thread::sleep(Duration::from_millis(1_100));
+    let shown = db(&workspace, &["prune", "rooms", "--plan"]).must_end_with(0).stdout;
+    let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+    assert_eq!(shown, format!("{}  would go\n", name(old)));
+    db(&workspace, &["prune", "rooms"]).must_end_with(0);
+    assert_eq!(backups(&workspace), [verified.clone(), newest.clone()], "the newest that was restored stays");
+}
+
+#[test]
+fn a_server_makes_what_is_due_and_tells_what_fails() {
+    let workspace = Workspace::completed();
+    workspace.run_text(&task("schedule: daily")).must_end_with(0);
+    let folder = workspace.path().join(".producer/backups/rooms");
+    fs::remove_dir_all(&folder).unwrap();
+    let server = Server::start(Kind::Native, &workspace);
+    wait(|| metrics(&server).contains("backup_made_at_seconds{task=\"rooms\"}"));
+    assert_eq!(backups(&workspace).len(), 1);
+    drop(server);
+    fs::remove_dir_all(&folder).unwrap();
+    fs::write(&folder, "in the way").unwrap();
+    let server = Server::start(Kind::Native, &workspace);
+    wait(|| metrics(&server).contains("backup_failures_total{task=\"rooms\"} 1"));
+    assert!(server.log().contains("IP386"), "{}", server.log());
+    let status = end(&mut workspace.command(&["status", "rooms"])).must_end_with(0).stdout;
+    assert!(status.contains("the last backup failed"), "{status}");
+}
+
+fn metrics(server: &Server) -> String {
+    let asked = Command::new("curl").args(["--silent", &format!("http://{}/metrics", server.address)]).output();
+    String::from_utf8(asked.unwrap().stdout).unwrap()
+}
+
+fn wait(is_there: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_there() {
+        assert!(begun.elapsed() < PATIENCE, "it did not come");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
