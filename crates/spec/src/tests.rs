@@ -263,6 +263,9 @@ fn everything_a_database_can_say_is_read() {
     assert!(matches!(&backup.schedule.value, Frequency::Cron(cron) if cron.hours == [3].into()));
     assert_eq!((backup.keep_for, backup.keep_at_least), (Some(30 * 24 * 60 * 60), Some(7)));
     assert_eq!(backup.drill.unwrap().value, Frequency::Daily);
+    let seconds = |time: Option<Spanned<u32>>| time.map(|time| time.value);
+    let objectives = backup.objectives;
+    assert_eq!((seconds(objectives.recovery_point), seconds(objectives.recovery_time)), (Some(86_400), Some(1_800)));
     let data = &database.data;
     assert_eq!((data.imports[0].format, data.imports[0].mode), (DataFormat::Csv, ImportMode::Upsert));
     assert_eq!((data.imports[1].format, data.exports[0].format), (DataFormat::Ndjson, DataFormat::Json));

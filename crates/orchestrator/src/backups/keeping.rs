@@ -78,21 +78,21 @@ fn look_after(workspace: &Workspace, task_id: &TaskId, standing: &mut Standing) 
         let last = history.iter().rev().find(|event| event.kind == kind);
         last.is_some_and(|event| event.outcome == EventOutcome::Failed && seconds(&event.at) + RETRY > now)
     };
-    let target = match Target::of_task(workspace, task_id.as_str(), None) {
-        Ok(target) => target,
-        Err(super::BackupsFailure::Failed(failure)) if is_spared(EventKind::Backup) => {
-            tracing::debug!(task = %task_id, "{failure}");
-            return Ok(());
-        }
+    let say = |doing: &str| tracing::debug!(task = %task_id, "{doing}");
+    let found = Target::of_task(workspace, task_id.as_str(), None).and_then(|target| {
+        let kept = target.repository.list().map_err(|failure| super::trouble::told(&failure))?;
+        Ok((target, kept))
+    });
+    let (target, kept) = match found {
+        Ok(found) => found,
+        // It is gone meanwhile.
+        Err(super::BackupsFailure::Unknown(_)) => return Ok(()),
+        Err(super::BackupsFailure::Failed(_)) if is_spared(EventKind::Backup) => return Ok(()),
         Err(super::BackupsFailure::Failed(failure)) => {
             history::note(workspace, task_id, &Event::of(EventKind::Backup, None, Err(&failure)))?;
             return Err(failure);
         }
-        // It is gone meanwhile.
-        Err(super::BackupsFailure::Unknown(_)) => return Ok(()),
     };
-    let say = |doing: &str| tracing::debug!(task = %task_id, "{doing}");
-    let kept = target.repository.list().map_err(|failure| super::trouble::told(&failure))?;
     let newest = kept.iter().rev().find_map(|(_, kept)| match kept {
         Kept::Whole(manifest) => Some(manifest),
         Kept::Damaged(_) => None,

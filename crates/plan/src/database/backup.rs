@@ -156,7 +156,7 @@ impl fmt::Display for Destination {
 #[must_use]
 pub fn spoken(seconds: u32) -> String {
     let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
-    let (unit, word) = units.into_iter().find(|(unit, _)| seconds % unit == 0).unwrap_or((1, "second"));
+    let (unit, word) = units.into_iter().find(|(unit, _)| seconds.is_multiple_of(*unit)).unwrap_or((1, "second"));
     let number = seconds / unit;
     format!("{number} {word}{}", if number == 1 { "" } else { "s" })
 }

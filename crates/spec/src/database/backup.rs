@@ -92,6 +92,7 @@ pub(crate) fn lower(lowering: &mut Lowering<'_>, entry: &Entry) -> Option<Backup
         Some(lowering.source.spanned(value, node.span))
     });
     let drill = block.node("drill").and_then(|node| frequency::lower(lowering, "drill", node, Pace::AtTimesOnly));
+    let objectives = block.entry("objectives").map(|entry| objectives(lowering, entry)).unwrap_or_default();
     Some(Backup {
         schedule: schedule?,
         keep_for: keep_for.map(|time| time.value),
@@ -100,7 +101,7 @@ pub(crate) fn lower(lowering: &mut Lowering<'_>, entry: &Entry) -> Option<Backup
         encryption_key,
         point_in_time,
         drill,
-        objectives: block.entry("objectives").map(|entry| objectives(lowering, entry)).unwrap_or_default(),
+        objectives,
         place: lowering.source.place(entry.key_span),
     })
 }
