@@ -18,7 +18,10 @@ mod tests;
 
 use plan::DatabasePlan;
 use plan::database::{Column, Index, NoOverlap, Nullability, ObservedTable, Statement, Table};
-use plan::query::{Cardinality, Holes, OnConflict, Order, Output, Predicate, Query, Related, RowLock, Write};
+use plan::query::{
+    Aggregate, Cardinality, Direction, Group, Holes, OnConflict, Order, Output, Predicate, Query, Related, RowLock,
+    Write,
+};
 use plan::system;
 use plan::value::{Comparison, Value};
 use relational::{Lowering, Nested, Words};
@@ -250,6 +253,21 @@ pub struct Listing {
     pub limit: u32,
 }
 
+/// What a request has worked out of the rows of a list, checked against the query's holes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summarized {
+    /// What rows must hold, as of a [`Listing`].
+    pub filters: Vec<Wanted>,
+    /// What makes groups; without it all rows are one.
+    pub groups: Vec<Group>,
+    /// What is worked out of each group.
+    pub aggregates: Vec<Aggregate>,
+    /// By which of the groups and aggregates, counted together, the results are sorted.
+    pub order: Vec<(usize, Direction)>,
+    /// Groups at most.
+    pub limit: u32,
+}
+
 /// What a request wants of the rows of a list. What is compared with null is neither true nor false, and neither is its `Not`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Wanted {
@@ -384,6 +402,46 @@ pub fn lower_count(database: &DatabasePlan, query: &Query, base: &str, asked: &L
     let (text, binds) = relational::count(lowering, query, asked);
     let lowered = finished(database.engine, Lowered { text, binds: Vec::new() });
     (lowered.text, binds)
+}
+
+/// A summary as a statement, at request time: it gives a row for each group, with the values of its groups, and then what is asked of it; of an
+/// average the sum and how many values it is of. The values follow those of the query's own condition.
+///
+/// # Errors
+/// [`Unsupported`] where the engine's lowering has no words for it.
+pub fn lower_summary(
+    database: &DatabasePlan,
+    query: &Query,
+    asked: &Summarized,
+) -> Result<(String, Vec<Datum>), Unsupported> {
+    if database.engine == Engine::MongoDb {
+        return Err(Unsupported { engine: database.engine, what: "summaries" });
+    }
+    let lowering = Lowering::new(words(database.engine), &database.tables, &query.from);
+    let (text, binds) = relational::summary(lowering, query, asked);
+    Ok((finished(database.engine, Lowered { text, binds: Vec::new() }).text, binds))
+}
+
+/// A column of days or times, `#`, as a text that begins with the day in UTC.
+///
+/// # Errors
+/// [`Unsupported`] where the engine has no expressions of SQL.
+pub fn day(engine: Engine, field_type: &FieldType) -> Result<&'static str, Unsupported> {
+    match engine {
+        Engine::Sqlite | Engine::PostgreSql | Engine::MySql => Ok((words(engine).day)(field_type)),
+        Engine::MongoDb => Err(Unsupported { engine, what: "summaries" }),
+    }
+}
+
+/// The sum of a column of numbers, `#`, as a number of the same type.
+///
+/// # Errors
+/// [`Unsupported`] where the engine has no expressions of SQL.
+pub fn sum(engine: Engine, field_type: &FieldType) -> Result<&'static str, Unsupported> {
+    match engine {
+        Engine::Sqlite | Engine::PostgreSql | Engine::MySql => Ok((words(engine).sum)(field_type)),
+        Engine::MongoDb => Err(Unsupported { engine, what: "summaries" }),
+    }
 }
 
 /// What stands in [`lower_related`] for more that the rows must hold, for their order, and for how many there are at most.

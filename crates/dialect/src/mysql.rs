@@ -28,6 +28,12 @@ pub(crate) const WORDS: Words = Words {
     made_keys: MadeKeys::Remembered,
     sorted_by: |_| None,
     position: "LOCATE(LOWER(?), LOWER(#))",
+    day: |_| "#",
+    // Of whole numbers it would be a decimal number.
+    sum: |field_type| match field_type {
+        FieldType::Integer => "CAST(SUM(#) AS SIGNED)",
+        _ => "SUM(#)",
+    },
     nesting: Some(Nesting { cell, statement: lines }),
 };
 

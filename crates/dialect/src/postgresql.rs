@@ -21,6 +21,15 @@ pub const WORDS: Words = Words {
     made_keys: MadeKeys::Returned,
     sorted_by,
     position: "strpos(lower(#), lower(?))",
+    day: |field_type| match field_type {
+        FieldType::Timestamp => "to_char(# AT TIME ZONE 'UTC', 'YYYY-MM-DD')",
+        _ => "to_char(#, 'YYYY-MM-DD')",
+    },
+    // Of whole numbers it would be a decimal number.
+    sum: |field_type| match field_type {
+        FieldType::Integer => "CAST(SUM(#) AS bigint)",
+        _ => "SUM(#)",
+    },
     nesting: Some(Nesting {
         cell,
         statement: |lines| {

@@ -1,10 +1,11 @@
 //! Queries and writes as statements of the engines that speak SQL, with `?` placeholders; what differs comes in as [`Words`].
 
-use crate::{Listing, Lowered, Place, Unsupported, Wanted};
+use crate::{Listing, Lowered, Place, Summarized, Unsupported, Wanted};
 use plan::Table;
 use plan::database::{Column, Compared, ForeignKey, Index, NoOverlap, OnDelete, Sensitivity};
 use plan::query::{
-    Add, Assigned, Cardinality, Direction, Holes, OnConflict, Order, Output, Predicate, Query, Related, RowLock, Write,
+    Add, Aggregate, Assigned, Cardinality, Direction, Group, Holes, OnConflict, Order, Output, Predicate, Query,
+    Related, RowLock, Write,
 };
 use plan::value::{Comparison, Value};
 use vocab::{ColumnName, Datum, Engine, FieldName, FieldType, TableName};
@@ -81,6 +82,10 @@ pub struct Words {
     pub position: &'static str,
     /// How rows of another table come with a row; none where they cannot.
     pub nesting: Option<Nesting>,
+    /// A column of days or times, `#`, as a text that begins with the day in UTC.
+    pub day: fn(&FieldType) -> &'static str,
+    /// The sum of a column of numbers, `#`, as a number of the same type.
+    pub sum: fn(&FieldType) -> &'static str,
 }
 
 /// Rows that come with a row of another table: one text, with an array of JSON a line for each.
@@ -286,6 +291,63 @@ pub fn count(lowering: Lowering<'_>, query: &Query, asked: &Listing) -> (String,
         counted.text.push_str(&conditions.join(" AND "));
     }
     (counted.text, binds)
+}
+
+/// What is worked out of the rows, a row for each group: its groups' values, then what is asked of it; an average is a sum and how many
+/// values it is of. What is null stands behind the others.
+pub fn summary(lowering: Lowering<'_>, query: &Query, asked: &Summarized) -> (String, Vec<Datum>) {
+    let typed = |column: &ColumnName, of: fn(&FieldType) -> &'static str| {
+        let by = lowering.field_type(column).map_or("#", of);
+        by.replace('#', &lowering.quote(column.as_str()))
+    };
+    let group = |group: &Group| match group {
+        Group::Value(column) => lowering.quote(column.as_str()),
+        Group::Part(part, column) => format!("substr({}, 1, {})", typed(column, lowering.words.day), part.length()),
+    };
+    let groups: Vec<String> = asked.groups.iter().map(group).collect();
+    let of = |what: &str, column: &ColumnName| format!("{what}({})", lowering.quote(column.as_str()));
+    let worked_out = |aggregate: &Aggregate| match aggregate {
+        Aggregate::Count => vec!["COUNT(*)".to_owned()],
+        Aggregate::Sum(column) => vec![typed(column, lowering.words.sum)],
+        Aggregate::Average(column) => vec![typed(column, lowering.words.sum), of("COUNT", column)],
+        Aggregate::Least(column) => vec![of("MIN", column)],
+        Aggregate::Greatest(column) => vec![of("MAX", column)],
+    };
+    let aggregates: Vec<String> = asked.aggregates.iter().flat_map(worked_out).collect();
+    let outputs: Vec<&str> = groups.iter().chain(&aggregates).map(String::as_str).collect();
+    let text = format!("SELECT {} FROM {}", outputs.join(", "), lowering.quote(query.from.as_str()));
+    let mut summed = Lowered { text, binds: Vec::new() };
+    filter(lowering, &query.filter, &mut summed);
+    let mut binds = Vec::new();
+    let conditions: Vec<String> = asked.filters.iter().map(|filter| wanted(lowering, filter, &mut binds)).collect();
+    if !conditions.is_empty() {
+        summed.text.push_str(if query.filter.is_empty() { " WHERE " } else { " AND " });
+        summed.text.push_str(&conditions.join(" AND "));
+    }
+    if !groups.is_empty() {
+        let levels: Vec<String> = asked
+            .order
+            .iter()
+            .map(|(place, direction)| {
+                let by = match (asked.groups.get(*place), asked.aggregates.get(place.saturating_sub(groups.len()))) {
+                    (Some(Group::Value(column)), _) => lowering.sorted(column),
+                    (Some(part @ Group::Part(..)), _) => group(part),
+                    (None, Some(Aggregate::Average(column))) => of("AVG", column),
+                    (None, aggregate) => {
+                        aggregate.map_or_else(String::new, |aggregate| worked_out(aggregate).remove(0))
+                    }
+                };
+                let reverse = match direction {
+                    Direction::Ascending => "",
+                    Direction::Descending => " DESC",
+                };
+                format!("({by} IS NULL), {by}{reverse}")
+            })
+            .collect();
+        let (groups, order) = (groups.join(", "), levels.join(", "));
+        summed.text.push_str(&format!(" GROUP BY {groups} ORDER BY {order} LIMIT {}", asked.limit));
+    }
+    (summed.text, binds)
 }
 
 fn wanted(lowering: Lowering<'_>, filter: &Wanted, binds: &mut Vec<Datum>) -> String {

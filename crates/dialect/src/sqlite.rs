@@ -21,6 +21,8 @@ pub(crate) const WORDS: Words = Words {
     made_keys: MadeKeys::Returned,
     sorted_by,
     position: "instr(lower(#), lower(?))",
+    day: |_| "#",
+    sum: |_| "SUM(#)",
     nesting: Some(Nesting {
         cell: |_, column| column.to_owned(),
         statement: |lines| aggregated("group_concat(line, char(10))", &format!("json_array({})", lines.cells), lines),

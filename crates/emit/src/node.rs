@@ -55,6 +55,7 @@ const LIB: &[(&str, &str)] = &[
     ("lib/filter.js", include_str!("../node/lib/filter.js")),
     ("lib/selection.js", include_str!("../node/lib/selection.js")),
     ("lib/related.js", include_str!("../node/lib/related.js")),
+    ("lib/summary.js", include_str!("../node/lib/summary.js")),
     ("lib/wanted.js", include_str!("../node/lib/wanted.js")),
     ("lib/idempotency.js", include_str!("../node/lib/idempotency.js")),
     ("lib/identifiers.js", include_str!("../node/lib/identifiers.js")),

@@ -391,6 +391,10 @@ fn holes(holes: &Holes) -> String {
         Total::Untold => {}
         Total::Asked => text.push_str(" total"),
     }
+    if let Some(summary) = &holes.summary {
+        let (groups, aggregates) = (join(&summary.groups()), join(&summary.aggregates()));
+        let _ = write!(text, " summary ({aggregates} by {groups})");
+    }
     text
 }
 

@@ -5,6 +5,7 @@ use crate::scope::Scope;
 use crate::value::{Comparison, Value};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::fmt;
 use vocab::{ColumnName, Datum, FieldName, RoleName, SlotName, TableName};
 
 /// A question to the database.
@@ -184,6 +185,143 @@ pub struct Holes {
     /// Whether it may ask how many rows there are.
     #[serde(default, skip_serializing_if = "Total::is_untold")]
     pub total: Total,
+    /// What it may have worked out of the rows instead of reading them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<Summary>,
+}
+
+/// What a request may have worked out of the rows of a list, one result for each group of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Columns of which every value may make a group of its own.
+    pub values: Vec<ColumnName>,
+    /// Days and times of which every year, month or day may make one.
+    pub times: Vec<ColumnName>,
+    /// Numbers that may be added up and averaged.
+    pub numbers: Vec<ColumnName>,
+    /// Columns whose least and greatest value may be asked.
+    pub ordered: Vec<ColumnName>,
+}
+
+/// Groups of a summary at most.
+pub const MAX_GROUPS: u32 = 1000;
+
+/// What makes a group of rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Group {
+    /// A value that they share.
+    Value(ColumnName),
+    /// The part of a time that they share, in UTC.
+    Part(Part, ColumnName),
+}
+
+/// A part of a day or a time, as it stands in a text: `2026`, `2026-05` or `2026-05-04`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The first four characters.
+    Year,
+    /// The first seven.
+    Month,
+    /// The first ten.
+    Day,
+}
+
+/// What is worked out of the rows of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Aggregate {
+    /// How many there are.
+    Count,
+    /// Of its values.
+    Sum(ColumnName),
+    /// Of those that have a value, with [`average_scale`] decimals, half away from zero.
+    Average(ColumnName),
+    /// The least value.
+    Least(ColumnName),
+    /// The greatest value.
+    Greatest(ColumnName),
+}
+
+/// Decimals of the average of numbers with so many.
+#[must_use]
+pub fn average_scale(scale: u8) -> u8 {
+    (scale + 4).min(vocab::MAX_SCALE)
+}
+
+impl Part {
+    /// The largest first.
+    pub const ALL: [Self; 3] = [Self::Year, Self::Month, Self::Day];
+
+    /// As a request asks for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Year => "year",
+            Self::Month => "month",
+            Self::Day => "day",
+        }
+    }
+
+    /// Characters of its text.
+    #[must_use]
+    pub fn length(self) -> usize {
+        match self {
+            Self::Year => 4,
+            Self::Month => 7,
+            Self::Day => 10,
+        }
+    }
+}
+
+impl Group {
+    /// The column.
+    #[must_use]
+    pub fn column(&self) -> &ColumnName {
+        match self {
+            Self::Value(column) | Self::Part(_, column) => column,
+        }
+    }
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(column) => write!(formatter, "{column}"),
+            Self::Part(part, column) => write!(formatter, "{}({column})", part.as_str()),
+        }
+    }
+}
+
+impl fmt::Display for Aggregate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count => write!(formatter, "count"),
+            Self::Sum(column) => write!(formatter, "sum({column})"),
+            Self::Average(column) => write!(formatter, "avg({column})"),
+            Self::Least(column) => write!(formatter, "min({column})"),
+            Self::Greatest(column) => write!(formatter, "max({column})"),
+        }
+    }
+}
+
+impl Summary {
+    /// Whatever may make groups.
+    #[must_use]
+    pub fn groups(&self) -> Vec<Group> {
+        let parts = |column: &ColumnName| Part::ALL.map(|part| Group::Part(part, column.clone()));
+        self.values.iter().cloned().map(Group::Value).chain(self.times.iter().flat_map(parts)).collect()
+    }
+
+    /// Whatever may be worked out.
+    #[must_use]
+    pub fn aggregates(&self) -> Vec<Aggregate> {
+        let of_numbers = self.numbers.iter().flat_map(|column| {
+            [Aggregate::Sum as fn(ColumnName) -> Aggregate, Aggregate::Average].map(|of| of(column.clone()))
+        });
+        let of_ordered = self.ordered.iter().flat_map(|column| {
+            [Aggregate::Least as fn(ColumnName) -> Aggregate, Aggregate::Greatest].map(|of| of(column.clone()))
+        });
+        [Aggregate::Count].into_iter().chain(of_numbers).chain(of_ordered).collect()
+    }
 }
 
 /// Whether a request may ask how many rows there are on all pages together.

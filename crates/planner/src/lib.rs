@@ -25,6 +25,7 @@ mod seed;
 mod selling;
 mod service;
 mod subject;
+mod summary;
 mod table;
 
 #[cfg(test)]
@@ -104,6 +105,10 @@ pub fn plan_allowing(
     let (engine, connection) = standing_on(base);
     if dialect::nests(engine) {
         designed.decisions.extend(relations::offer(&mut designed.api, held));
+        summary::offer(&mut designed.api, |table, column| {
+            let table = designed.tables.iter().chain(held).find(|known| known.name == *table)?;
+            Some(table.columns.iter().find(|known| known.name == *column)?.field_type.clone())
+        });
     }
     let base::Divided { mut own, shared } = base::divide(designed.tables, base);
     database::keepable(&mut own, engine, observed);

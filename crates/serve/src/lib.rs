@@ -42,6 +42,7 @@ mod sealing;
 mod service;
 mod session_cookie;
 mod simulate;
+mod summary;
 mod try_out;
 mod validation;
 mod webhook;

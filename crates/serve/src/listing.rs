@@ -2,6 +2,7 @@
 
 use crate::export::AT_ONCE;
 use crate::filter::{self, Offer};
+use crate::summary::{Summarizes, SummaryCheck};
 use crate::validation::{MAX_ENTRIES, Why, Wrong, cursor_value, parameter_number, parameter_value};
 use dialect::{Listing, Wanted};
 use plan::procedure::RowsFormat;
@@ -30,6 +31,8 @@ pub(crate) struct ListingCheck {
     total: Total,
     /// What may be picked of a row; none where it is always the whole.
     selection: Option<SelectionCheck>,
+    /// What may be worked out instead.
+    summary: Option<SummaryCheck>,
 }
 
 /// Which fields of a record a request may pick, and which rows of others it may have with it. What is asked for is told by its place, the
@@ -80,6 +83,8 @@ pub(crate) struct Asked {
     pub counts: bool,
     /// How the rows are to be written, where the caller says so.
     pub format: Option<RowsFormat>,
+    /// What is asked instead of the rows.
+    pub summary: Option<Summarizes>,
     /// Rows a page; the listing asks for one more, to know whether there is another page.
     pub page: u32,
     /// Rows that may come behind them in the same answer.
@@ -109,8 +114,13 @@ impl ListingCheck {
                 related: related(query, database)?,
             }),
         };
+        let summary = match &holes.summary {
+            None => None,
+            Some(summary) => Some(SummaryCheck::new(summary, field_type)?),
+        };
         Some(Self {
             offers,
+            summary,
             sorts,
             page: holes.page?,
             export: holes.export.unwrap_or(holes.page?.max),
@@ -124,6 +134,13 @@ impl ListingCheck {
 
     /// What the query string asks, where the rows are to be written so, or everything that is wrong with it.
     pub fn asked(&self, query_string: &str, format: Option<RowsFormat>) -> Result<Asked, Vec<Wrong>> {
+        if let Some(check) = self.summary.as_ref().filter(|_| asks_for_summary(query_string)) {
+            let summary = self.summarized(check, query_string, format)?;
+            let listing = self.usual();
+            let (sort, fields, nested) = (self.usual.clone(), None, Nested::default());
+            let summary = Some(summary);
+            return Ok(Asked { listing, sort, fields, nested, counts: false, format, summary, page: 0, beyond: 0 });
+        }
         let most = match format {
             None | Some(RowsFormat::Json) => self.page.max,
             Some(RowsFormat::Csv | RowsFormat::Ndjson) => self.export,
@@ -184,8 +201,8 @@ impl ListingCheck {
                 },
                 name => match self.offered(name) {
                     None => refuse(Why::new("unknown_parameter", "is not a known parameter")),
-                    Some((offer, comparison)) => match parameter_value(&offer.field_type, &text) {
-                        Ok(value) => filters.push(Wanted::Compare(offer.column.clone(), comparison, value)),
+                    Some((offer, comparison)) => match compared(offer, comparison, &text) {
+                        Ok(wanted) => filters.push(wanted),
                         Err(why) => refuse(why),
                     },
                 },
@@ -215,7 +232,24 @@ impl ListingCheck {
         let fields = self.selection.as_ref().and_then(|selection| selection.joined(fields, included));
         let page = limit.min(AT_ONCE);
         let listing = Listing { filters, order, after, offset, limit: page + 1 };
-        Ok(Asked { listing, sort, fields, nested, counts, format, page, beyond: limit - page })
+        Ok(Asked { listing, sort, fields, nested, counts, format, summary: None, page, beyond: limit - page })
+    }
+
+    fn summarized(
+        &self,
+        check: &SummaryCheck,
+        query_string: &str,
+        format: Option<RowsFormat>,
+    ) -> Result<Summarizes, Vec<Wrong>> {
+        let filtered =
+            |name: &str, text: &str| self.offered(name).map(|(offer, comparison)| compared(offer, comparison, text));
+        let knows = |name: &str| match name {
+            "cursor" => true,
+            "offset" => self.offset.is_some(),
+            "count" => self.total == Total::Asked,
+            name => self.selection.as_ref().is_some_and(|selection| selection.takes(name) || selection.knows(name)),
+        };
+        check.asked(query_string, format, &self.offers, filtered, knows)
     }
 
     fn sorted(&self, text: &str) -> Result<Vec<Order>, Why> {
@@ -344,6 +378,17 @@ impl SelectionCheck {
         Ok(())
     }
 
+    /// Whether a parameter asks something of rows that come with a row.
+    fn knows(&self, parameter: &str) -> bool {
+        let Some((name, asks)) = parameter.split_once('.') else { return false };
+        let check = self.related.iter().find(|check| check.name.as_str() == name);
+        check.is_some_and(|check| match (asks, &check.listing) {
+            ("fields", _) | ("limit" | "sort", Some(_)) => true,
+            ("filter", Some(listing)) => !listing.offers.is_empty(),
+            _ => false,
+        })
+    }
+
     fn takes(&self, parameter: &str) -> bool {
         parameter == "fields" || parameter == "include" && !self.related.is_empty()
     }
@@ -414,7 +459,17 @@ pub(crate) fn related(query: &Query, database: &DatabasePlan) -> Option<Vec<Rela
     query.related().map(check).collect()
 }
 
-fn limit_of(text: &str, most: u32) -> Result<u32, Why> {
+/// Whether a query string asks for what is worked out of the rows.
+fn asks_for_summary(query_string: &str) -> bool {
+    form_urlencoded::parse(query_string.as_bytes()).any(|(name, _)| name == "aggregate" || name == "group")
+}
+
+fn compared(offer: &Offer, comparison: Comparison, text: &str) -> Result<Wanted, Why> {
+    Ok(Wanted::Compare(offer.column.clone(), comparison, parameter_value(&offer.field_type, text)?))
+}
+
+/// A number of rows.
+pub(crate) fn limit_of(text: &str, most: u32) -> Result<u32, Why> {
     match parameter_number(text).map(u32::try_from) {
         None => Err(Why::new("type", "must be a whole number")),
         Some(Ok(number)) if (1..=most).contains(&number) => Ok(number),

@@ -23,6 +23,8 @@ pub(crate) struct Page {
     pub total: Option<i64>,
     /// How they are to be written, where the caller says so.
     pub format: Option<RowsFormat>,
+    /// What the rows are made of, where it is nothing of the list's own.
+    pub columns: Option<Columns>,
     /// The rows behind them, where they are to come in the same answer.
     pub rest: Option<Arc<Rest>>,
 }
@@ -65,6 +67,7 @@ pub(crate) fn accepted(accept: &str) -> RowsFormat {
 
 /// The answer with a page of a list with these columns. `query` is the query string that asked for it.
 pub(crate) fn answer(page: &Page, columns: &Columns, format: RowsFormat, query: &str) -> Answer {
+    let columns = page.columns.as_ref().unwrap_or(columns);
     let picked = page.fields.as_ref().map(|fields| columns.picked(fields));
     let columns = picked.as_ref().unwrap_or(columns);
     let body = match format {

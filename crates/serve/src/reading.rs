@@ -4,7 +4,7 @@ use crate::listing::{Asked, cursor};
 use crate::nested;
 use crate::page::Page;
 use crate::program::List;
-use dialect::Listing;
+use dialect::{Listing, Summarized};
 use plan::query::Output;
 use plan::{Problem, Query};
 use std::sync::Arc;
@@ -61,6 +61,13 @@ impl Reading {
         (text.into(), self.own.iter().cloned().chain(binds).collect())
     }
 
+    /// The statement of what is worked out of the rows.
+    pub fn summary(&self, asked: &Summarized) -> Result<(Arc<str>, Vec<Datum>), Problem> {
+        let lowered = dialect::lower_summary(&self.list.database, self.query(), asked);
+        let (text, binds) = lowered.map_err(|_| Problem::InternalError)?;
+        Ok((text.into(), self.own.iter().cloned().chain(binds).collect()))
+    }
+
     /// The page of at most so many rows, of which one more tells that there is another, and behind what that one begins.
     pub fn page(&self, rows: Vec<Row>, most: u32) -> Result<(Page, Option<Vec<Datum>>), Problem> {
         let more = rows.len() > most as usize;
@@ -80,7 +87,7 @@ impl Reading {
             order.iter().filter_map(|level| position(&level.column).map(|position| row[position].clone())).collect()
         });
         let next = after.as_ref().map(|values| cursor(&self.asked.sort, values));
-        let page = Page { rows, next, fields: None, total: None, format: self.asked.format, rest: None };
+        let page = Page { rows, next, fields: None, total: None, format: self.asked.format, columns: None, rest: None };
         let (Some(fields), Some(places)) = (&self.asked.fields, &places) else { return Ok((page, after)) };
         let positions: Vec<usize> =
             fields.iter().filter_map(|field| places.iter().position(|place| place == field)).collect();

@@ -1005,6 +1005,12 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
             };
             let of_related = |query: &Query| frame.binds_of_related(list, query, &asked.nested);
             let reading = Reading::new(list, asked, frame.binds(&list.base), of_related)?;
+            if let Some(summary) = &asked.summary {
+                let (text, parameters) = reading.summary(&summary.asked)?;
+                let page = summary.page(executor.read(&text, parameters).await?)?;
+                frame.set(*slot, Slot::Page(Box::new(page)));
+                return Ok(());
+            }
             let (text, parameters) = reading.statement(&asked.listing);
             let rows = executor.read(&text, parameters).await?;
             let (mut page, after) = reading.page(rows, asked.page)?;

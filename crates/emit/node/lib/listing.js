@@ -3,7 +3,7 @@
 // be asked of it, the columns to sort by, the order where none is asked for (`-id`), the unique column that every order ends with
 // where that is not `id`, { default, maximum, rows } rows a page, of which there may be `rows` where they are written one after the other, and where a text begins in a column (0: nowhere), with `#` for the
 // column and `?` for the text; where they may be asked for, the `fields` to pick of a row, how many rows an `offset` may pass over, and
-// `total`, how many there are. What may come with a row besides is told as in related.js. A column that the engine would sort in another order than others do says by what it is `sorted`,
+// `total`, how many there are, and a `summary` as summary.js reads it. What may come with a row besides is told as in related.js. A column that the engine would sort in another order than others do says by what it is `sorted`,
 // with `?` for the column.
 
 import { requireScopes } from './authorization.js';
@@ -12,8 +12,9 @@ import { acceptedFormat } from './page.js';
 import { Problem } from './problem.js';
 import { includedIn, outputsOf, readFields, takeOfRelated, withRelated } from './related.js';
 import { joined, picked } from './selection.js';
+import { asksForSummary, readSummary, validateSummary } from './summary.js';
 import { checkParameter, cursorValue, ERROR_LIMIT, isRepeated, isUnknownParameter } from './validation.js';
-import { condition, isFiltered, ordered, orderOf, sorted, takeFilter, takeLimit, takeSort, toColumn, usual } from './wanted.js';
+import { condition, isFiltered, ordered, orderOf, sorted, takeColumn, takeFilter, takeLimit, takeSort, toColumn, usual } from './wanted.js';
 
 /** Longest cursor that is looked at. */
 const CURSOR_LIMIT = 8192;
@@ -34,6 +35,7 @@ const isTwice = { code: 'inconsistent', detail: 'must not be given together with
  * @param {object} [related] what may come with a row
  */
 export function validateListing(request, listing, related) {
+  if (asksForSummary(request, listing)) return validateSummary(request, listing, (parameter) => isOfRows(parameter, listing, related));
   const isPage = acceptedFormat(request.header('accept')) === 'application/json';
   const { maximum, rows = maximum } = listing.page;
   const asked = { related, ...usual(listing), most: isPage ? maximum : rows, after: null, offset: 0 };
@@ -73,6 +75,7 @@ export function validateListing(request, listing, related) {
  * @param {any[]} [conditionValues] the values of that condition; without them it has none
  */
 export async function readPage(database, asked, select, conditionValues) {
+  if (asked.summary) return readSummary(database, asked, select, conditionValues);
   const lists = database.lists ?? compose;
   const { related } = asked;
   const included = includedIn(asked.fields, related);
@@ -127,12 +130,13 @@ function takeParameter(asked, parameter, text) {
   }
   if (parameter === 'filter' && isFiltered(asked.listing)) return takeFilter(asked, text);
   if (parameter.includes('.')) return takeOfRelated(asked.related, parameter, text);
-  const [, name, comparison = 'eq'] = /^(\w+)(?:\[(ne|lt|lte|gt|gte)\])?$/.exec(parameter) ?? [];
-  const column = Object.hasOwn(asked.listing.columns, name) ? asked.listing.columns[name] : {};
-  if (!column.comparisons?.includes(comparison)) return isUnknownParameter;
-  const { value, ...wrong } = checkParameter(text, column);
-  if (wrong.code) return wrong;
-  asked.filters.push({ name, comparison, value });
+  return takeColumn(asked, parameter, text);
+}
+
+/** Whether the list has a parameter that asks for rows, or for how many there are. */
+function isOfRows(parameter, listing, related) {
+  if (parameter.includes('.')) return takeOfRelated(related, parameter, '') !== isUnknownParameter;
+  return { cursor: true, offset: listing.offset, count: listing.total, fields: listing.fields, include: related }[parameter] !== undefined;
 }
 
 function takeOffset(asked, text) {

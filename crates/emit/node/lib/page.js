@@ -40,7 +40,8 @@ export function respondPage(request, { items, next, total }) {
  * A header row, then a row for each item. Parameters as for `respondPage`.
  * @param {{ columns: Record<string, { kind: string }> }} listing what `readPage` was asked for
  */
-export function respondCsv(request, page, { columns }) {
+export function respondCsv(request, page, listing) {
+  const columns = page.kinds ?? listing.columns;
   const names = page.fields ?? Object.keys(columns);
   const row = (item) => line(names.map((name) => cell(item[name], columns[name]?.kind)));
   return respondRows(request, 'text/csv; charset=utf-8; header=present', page, row, line(names));

@@ -2,7 +2,7 @@
 // go out as SQL. Names are columns of the list's description, never what the caller sent; quotes are for those that are words of SQL.
 
 import { readFilter } from './filter.js';
-import { checkParameter } from './validation.js';
+import { checkParameter, isUnknownParameter } from './validation.js';
 
 /** The usual unique column that every order ends with. */
 const KEY = 'id';
@@ -39,6 +39,16 @@ export function takeSort(asked, text) {
     return { code: 'format', detail: `must be one of ${sorts.join(', ')}, or several with commas between` };
   }
   asked.sort = text;
+}
+
+export function takeColumn(asked, parameter, text) {
+  const { columns } = asked.listing;
+  const [, name, comparison = 'eq'] = /^(\w+)(?:\[(ne|lt|lte|gt|gte)\])?$/.exec(parameter) ?? [];
+  const column = Object.hasOwn(columns, name) ? columns[name] : {};
+  if (!column.comparisons?.includes(comparison)) return isUnknownParameter;
+  const { value, ...wrong } = checkParameter(text, column);
+  if (wrong.code) return wrong;
+  asked.filters.push({ name, comparison, value });
 }
 
 function levelsOf(sort) {

@@ -6,11 +6,12 @@ use super::script::{Expression, quoted};
 use super::value::grouped;
 use crate::error::EmitError;
 use crate::outline::Listing;
+use dialect::Unsupported;
 use plan::Plan;
 use plan::database::{Column, Nullability};
-use plan::query::{Choice, Direction, Order, Output, Total};
+use plan::query::{Choice, Direction, Order, Output, Summary, Total};
 use plan::value::Comparison;
-use vocab::{ColumnName, FieldName, FieldType, ProcedureName};
+use vocab::{ColumnName, Engine, FieldName, FieldType, ProcedureName};
 
 /// The usual unique column that every order ends with; `KEY` of `lib/listing.js`.
 pub const KEY: &str = "id";
@@ -41,7 +42,9 @@ pub fn description(plan: &Plan, procedure: &ProcedureName, listing: Listing<'_>)
         Total::Untold => None,
         Total::Asked => Some(("total".to_owned(), Expression::text("true"))),
     };
-    let asked = fields.into_iter().chain(offset).chain(total);
+    let summary = listing.holes.summary.as_ref().map(|summary| reader.summary(summary)).transpose()?;
+    let summary = summary.map(|summary| ("summary".to_owned(), summary));
+    let asked = fields.into_iter().chain(offset).chain(total).chain(summary);
     let key = reader.key()?;
     let key = (key.as_str() != KEY).then(|| ("key".to_owned(), Expression::text(quoted(key.as_str()))));
     let parts = [
@@ -109,6 +112,26 @@ impl Reader<'_> {
             rules.push(("comparisons".to_owned(), Expression::Array(words.collect())));
         }
         Ok(Expression::Object(rules))
+    }
+
+    /// What may be worked out of the rows, with the words of the engine for it.
+    fn summary(&self, summary: &Summary) -> Result<Expression, EmitError> {
+        let engine = self.plan.database.engine;
+        let names = |columns: &[ColumnName]| {
+            Expression::Array(columns.iter().map(|name| Expression::text(quoted(name.as_str()))).collect())
+        };
+        let words = |columns: &[ColumnName], of: fn(Engine, &FieldType) -> Result<&'static str, Unsupported>| {
+            let word = |name: &ColumnName| {
+                Ok((name.to_string(), Expression::text(quoted(of(engine, &self.declared(name)?.field_type)?))))
+            };
+            Ok::<_, EmitError>(Expression::Object(columns.iter().map(word).collect::<Result<_, EmitError>>()?))
+        };
+        Ok(Expression::Object(vec![
+            ("values".to_owned(), names(&summary.values)),
+            ("times".to_owned(), words(&summary.times, dialect::day)?),
+            ("numbers".to_owned(), words(&summary.numbers, dialect::sum)?),
+            ("ordered".to_owned(), names(&summary.ordered)),
+        ]))
     }
 
     fn sort(&self, name: &ColumnName) -> Result<Expression, EmitError> {

@@ -5,7 +5,7 @@ use crate::node::filter_parameter;
 use crate::outline::{Guard, Listing, Outline, Repeatable};
 use plan::Plan;
 use plan::procedure::RowsFormat;
-use plan::query::{MAX_FILTER_LENGTH, Total};
+use plan::query::{MAX_FILTER_LENGTH, MAX_GROUPS, Total};
 use plan::shape::Presence;
 use plan::value::{Comparison, Preference};
 use serde_json::{Value, json};
@@ -222,6 +222,26 @@ fn list_parameters(plan: &Plan, listing: Listing<'_>) -> Vec<Parameter> {
         let example = format!("{} != null", listing.holes.filters[0].0);
         let schema = json!({"type": "string", "minLength": 1, "maxLength": MAX_FILTER_LENGTH, "example": example});
         found.push(query("filter", schema, "an expression".to_owned(), description));
+    }
+    if let Some(summary) = &listing.holes.summary {
+        let several = |name: &str, known: &[String], description: &str| {
+            let one =
+                known.iter().map(|known| known.replace('(', "\\(").replace(')', "\\)")).collect::<Vec<_>>().join("|");
+            let words: Vec<String> = known.iter().map(|known| format!("`{known}`")).collect();
+            let schema = json!({"type": "string", "pattern": format!("^({one})(,({one}))*$")});
+            query(name, schema, words.join(", "), description.to_owned())
+        };
+        let aggregates: Vec<String> = summary.aggregates().iter().map(ToString::to_string).collect();
+        let description = "What is worked out of the rows instead of them, several with commas between: each of the `items` has what is asked \
+                           for, by these names. Beside it stand filters, `group`, `sort` by what is asked for, and `limit`.";
+        found.push(several("aggregate", &aggregates, description));
+        let groups: Vec<String> = summary.groups().iter().map(ToString::to_string).collect();
+        if !groups.is_empty() {
+            let description = format!(
+                "With `aggregate`: what rows have in common of which one result is made; at most {MAX_GROUPS}."
+            );
+            found.push(several("group", &groups, &description));
+        }
     }
     found
 }

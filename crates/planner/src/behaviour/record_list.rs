@@ -62,6 +62,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
             export: given.guarded.scheme.is_some().then_some(MAX_EXPORT),
             offset: is_free("offset").then_some(MAX_OFFSET),
             total: if is_free("count") { Total::Asked } else { Total::Untold },
+            summary: None,
         },
         lock: RowLock::None,
     };

@@ -4,6 +4,7 @@
 mod conditions;
 mod exports;
 mod relations;
+mod summaries;
 
 use crate::harness::Sample;
 use crate::harness::client::{ask, get, post};
@@ -48,6 +49,15 @@ specifications:
             day: date
             heard_at: timestamp
             document: json
+        - name: sales
+          columns:
+            title: { type: line, required: true }
+            status: { type: line, one_of: [open, closed], default: open }
+            total: { type: decimal, scale: 2 }
+            pieces: integer
+            sold_on: date
+            sold_at: timestamp
+            is_paid: boolean
         - { name: marks, columns: { title: { type: line, required: true } } }
         - { name: crates, columns: { title: { type: line, required: true } } }
         - { name: memos, columns: { words: { type: line, required: true } } }
@@ -63,6 +73,7 @@ specifications:
         - goods_to_remarks
         - { from: goods, to: marks, kind: many_to_many }
         - users_to_crates
+        - users_to_sales
         - crates_to_memos
         - racks_to_slots
 ---
@@ -106,6 +117,8 @@ specifications:
       - { path: /api/own/crates, method: GET, authentication: jwt_token }
       - { path: "/api/crates/{crate_id}/memos", method: POST, authentication: jwt_token }
       - { path: "/api/crates/{crate_id}/memos", method: GET, authentication: jwt_token }
+      - { path: /api/sales, method: POST, authentication: jwt_token }
+      - { path: /api/sales, method: GET, authentication: jwt_token }
       - { path: /api/racks, method: POST, authentication: api_key }
       - { path: /api/racks, method: GET, authentication: api_key }
       - { path: "/api/racks/{rack_id}/slots", method: POST, authentication: api_key }
@@ -146,6 +159,7 @@ fn shown(workspace: &Workspace) {
             typed_client::is_used(workspace, &server, "rows.ts", &people[0].proof);
         }
         exports::are_one_answer(&people);
+        summaries::are_of_the_rows_that_are_shown(&people);
         exports::have_rows_of_others(&nobody, workspace);
     }
 }
