@@ -29,6 +29,9 @@ pub struct Manifest {
     pub completed_at: String,
     /// The plans that stand on the database, by task: SHA-256 of their texts.
     pub plans: BTreeMap<TaskId, String>,
+    /// What that moment is called in the log of the server, where the backup goes on to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub point: Option<String>,
     /// What belongs to it.
     pub objects: Vec<Object>,
 }

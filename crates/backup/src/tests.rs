@@ -49,6 +49,7 @@ fn manifest(id: &str, objects: Vec<crate::Object>) -> Manifest {
         moment: "2026-01-02T03:04:05.678Z".to_owned(),
         completed_at: "2026-01-02T03:04:06.678Z".to_owned(),
         plans: BTreeMap::new(),
+        point: None,
         objects,
     }
 }

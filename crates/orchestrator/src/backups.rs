@@ -229,14 +229,19 @@ fn drilled(workspace: &Workspace, target: &Target, id: Option<&str>, say: Saying
 }
 
 /// What must be known before a run that makes backups begins.
-pub(crate) fn check(workspace: &Workspace, plan: &TaskPlan) -> Result<(), Box<Failure>> {
-    match plan {
-        TaskPlan::Database(plan) => match &plan.backup {
-            Some(backup) => target::key(workspace, backup).map(|_| ()),
-            None => Ok(()),
-        },
+pub(crate) fn check(workspace: &Workspace, plan: &TaskPlan, database: &Database) -> Result<(), Box<Failure>> {
+    let backup = match plan {
+        TaskPlan::Database(plan) => plan.backup.as_ref(),
         // Who asked for them has been asked.
-        TaskPlan::Api(_) => Ok(()),
+        TaskPlan::Api(_) => None,
+    };
+    let Some(backup) = backup else { return Ok(()) };
+    target::key(workspace, backup)?;
+    let Database::PostgreSql(server) = database else { return Ok(()) };
+    let hindrances = server.hindrances().map_err(|error| Box::new(Failure::database(&error, database)))?;
+    match hindrances.is_empty() {
+        true => Ok(()),
+        false => Err(Box::new(trouble::hindered(&hindrances, database))),
     }
 }
 

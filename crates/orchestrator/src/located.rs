@@ -131,6 +131,11 @@ impl Opened {
     }
 }
 
+/// The database of a private server that is to come back: nobody listens for it yet.
+pub(crate) fn not_there_yet(workspace: &Workspace, engine: Engine, name: &str) -> Result<Located, Box<Failure>> {
+    own(workspace, engine, name, (Ipv4Addr::LOCALHOST, 0).into())
+}
+
 /// A database on a server whose password this workspace has made.
 fn own(workspace: &Workspace, engine: Engine, name: &str, address: SocketAddr) -> Result<Located, Box<Failure>> {
     let secret_name = instances::secret_name(engine, name);

@@ -320,7 +320,7 @@ async fn carry_out(
         Located::Asks(failure) => return Err(Stop::Asks(failure)),
     };
     roles::check(workspace, &database, &plan).map_err(Stop::Asks)?;
-    backups::check(workspace, &plan).map_err(Stop::Asks)?;
+    backups::check(workspace, &plan, &database).map_err(Stop::Asks)?;
     let place = PathBuf::from(database.place());
     let files = files(&plan, &database, workspace)?;
     verification.extend(options.sandbox.check(task));

@@ -154,6 +154,13 @@ impl Workspace {
         self.state().join("backups")
     }
 
+    /// The folder of servers that come back where nobody sees them.
+    #[must_use]
+    pub fn drills_folder(&self) -> PathBuf {
+        let folder = self.state().join("drills");
+        std::path::absolute(&folder).unwrap_or(folder)
+    }
+
     /// What was done with the backups of a task's database.
     #[must_use]
     pub fn backup_history_file(&self, task_id: &TaskId) -> PathBuf {

@@ -136,6 +136,9 @@ fn events(out: &mut impl io::Write, listed: &ListedBackups) -> io::Result<()> {
 fn shown(out: &mut impl io::Write, restored: &Restored, is_only_shown: bool) -> io::Result<()> {
     let word = if is_only_shown { "would become" } else { "is" };
     writeln!(out, "{} {word} the state of {}, from backup {}", restored.file.display(), restored.moment, restored.id)?;
+    if let Some(address) = &restored.address {
+        writeln!(out, "its server listens: {address}, with the roles and passwords of that moment")?;
+    }
     if let Some(aside) = &restored.put_aside {
         writeln!(out, "what was there {} {}", if is_only_shown { "would be kept as" } else { "is" }, aside.display())?;
     }

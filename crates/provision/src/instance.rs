@@ -5,6 +5,7 @@ use crate::account::{Account, set_mode};
 use crate::answers;
 use crate::failure::ProvisionFailure;
 use crate::folder::Folder;
+use crate::postgresql::{self, Recovery};
 use crate::programs::Programs;
 use crate::unit;
 use serde::{Deserialize, Serialize};
@@ -155,6 +156,44 @@ impl Instance {
         fs::write(self.unit_file(), unit).map_err(ProvisionFailure::file(self.unit_file()))?;
         // Last: it says that all the rest is there.
         record.write(self.folder())
+    }
+
+    /// Makes a PostgreSQL server of a copy of another one, and starts it: it holds what that one held at the moment that is meant.
+    ///
+    /// # Errors
+    /// [`ProvisionFailure`], and nothing counts as made.
+    pub fn recover(&self, version: i32, recovery: &mut Recovery<'_>) -> Result<(), ProvisionFailure> {
+        let found = postgresql::Programs::of_version(version);
+        let own = found.ok_or(ProvisionFailure::NotInstalled(self.engine))?;
+        let programs = Programs::PostgreSql(own.clone());
+        let account = programs.account()?;
+        self.make_ways(&account)?;
+        let _alone = programs.alone(&self.folder)?;
+        self.make_folders(&account)?;
+        let record = Record { engine: self.engine, port: self.choose_port()?, programs };
+        if let Err(failure) = own.recover(&self.folder, &account, record.port, recovery) {
+            // It may have come half way.
+            let _ = own.stop(&self.folder, &account, record.port);
+            return Err(failure);
+        }
+        let service = record.programs.service(&self.folder, record.port);
+        let unit = unit::text(&self.name, account.name(), &service, &self.folder.data());
+        fs::write(self.unit_file(), unit).map_err(ProvisionFailure::file(self.unit_file()))?;
+        record.write(self.folder())
+    }
+
+    /// Ends it and takes away all that it has kept: of a server that nobody was to see.
+    ///
+    /// # Errors
+    /// [`ProvisionFailure`] when it goes on, or something stays.
+    pub fn discard(&self) -> Result<(), ProvisionFailure> {
+        self.stop()?;
+        match fs::remove_dir_all(self.folder()) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(ProvisionFailure::file(self.folder())(error))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// A folder that the one who runs the server can come to.

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods)] // this crate does effects: files, processes
 
 mod account;
+mod copying;
 mod failure;
 mod folder;
 mod instance;
@@ -15,8 +16,10 @@ mod unit;
 #[cfg(test)]
 mod tests;
 
+pub use copying::Copier;
 pub use failure::ProvisionFailure;
 pub use instance::{Begun, FirstUser, Instance, State, instances};
+pub use postgresql::{Recovery, WritesFile};
 pub use programs::{PROGRAMS_VARIABLE, are_installed, superuser, way_to_install};
 
 use std::net::{Ipv4Addr, TcpStream};

@@ -3,6 +3,7 @@
 
 use crate::account::Account;
 use crate::answers;
+use crate::copying;
 use crate::failure::ProvisionFailure;
 use crate::folder::{Folder, last_lines};
 use crate::instance::FirstUser;
@@ -10,11 +11,15 @@ use crate::programs::{search, version_folders};
 use crate::unit::Service;
 use serde::{Deserialize, Serialize};
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// All of them are needed.
 const PROGRAMS: &[&str] = &["initdb", "pg_ctl", "postgres"];
+/// What copies a server.
+const COPYING: &[&str] = &["pg_basebackup", "pg_receivewal", "pg_verifybackup"];
 /// Parents of folders with a version each, and what lies beneath: Debian, Red Hat, Homebrew on either kind of Mac.
 const PACKAGES: &[(&str, &str)] =
     &[("/usr/lib/postgresql", "bin"), ("/usr", "bin"), ("/opt/homebrew/opt", "bin"), ("/usr/local/opt", "bin")];
@@ -30,6 +35,21 @@ const START_TIMEOUT: &str = "60";
 const START_ATTEMPTS: u32 = 10;
 const START_PAUSE: Duration = Duration::from_millis(500);
 
+/// A copy, and the moment of its log that is meant.
+pub struct Recovery<'r> {
+    /// Writes the archive of the data.
+    pub base: Give<'r>,
+    /// Writes each file of the log, by its name.
+    pub log: Vec<(String, WritesFile<'r>)>,
+    /// The name of the moment.
+    pub point: String,
+}
+
+/// Writes a file.
+pub type WritesFile<'r> = Box<dyn FnMut(&mut dyn Write) -> io::Result<()> + 'r>;
+
+type Give<'r> = &'r mut dyn FnMut(&mut dyn Write) -> io::Result<()>;
+
 /// The folder of the programs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Programs(pub PathBuf);
@@ -39,6 +59,69 @@ impl Programs {
     pub fn find() -> Option<Self> {
         let folders = search(|| version_folders(PACKAGES));
         folders.into_iter().find(|folder| PROGRAMS.iter().all(|name| folder.join(name).is_file())).map(Self)
+    }
+
+    /// Those of that version, with all that copies a server.
+    pub fn of_version(version: i32) -> Option<Self> {
+        let folders = search(|| version_folders(PACKAGES));
+        let mut complete =
+            folders.into_iter().filter(|folder| PROGRAMS.iter().chain(COPYING).all(|name| folder.join(name).is_file()));
+        complete.find(|folder| is_of_version(folder, version)).map(Self)
+    }
+
+    /// Makes what the server keeps of a copy, and has it go on to the moment that is meant.
+    pub fn recover(
+        &self,
+        folder: &Folder,
+        account: &Account,
+        port: u16,
+        recovery: &mut Recovery<'_>,
+    ) -> Result<(), ProvisionFailure> {
+        let data = folder.data();
+        copying::unpack(account, &data, recovery.base)?;
+        let mut verify = account.command(&self.0.join("pg_verifybackup"));
+        folder.carry_out("pg_verifybackup", verify.arg("--no-parse-wal").arg("--quiet").arg(&data))?;
+        let archive = folder.path().join("archive");
+        account.make_folder(&archive).map_err(ProvisionFailure::file(&archive))?;
+        for (name, give) in &mut recovery.log {
+            let path = archive.join(&*name);
+            account.make_file(&path, "").map_err(ProvisionFailure::file(&path))?;
+            let written = fs::File::create(&path).and_then(|mut file| give(&mut file));
+            written.map_err(ProvisionFailure::file(&path))?;
+        }
+        let file = |name: &str, content: &str| {
+            let path = data.join(name);
+            account.make_file(&path, content).map_err(ProvisionFailure::file(path))
+        };
+        let text = |name: &str| fs::read_to_string(data.join(name)).unwrap_or_default();
+        // Packages keep it elsewhere; without it the server is as it comes.
+        if !data.join("postgresql.conf").exists() {
+            file("postgresql.conf", "")?;
+        }
+        if !data.join("pg_ident.conf").exists() {
+            file("pg_ident.conf", "")?;
+        }
+        file("pg_hba.conf.of-the-copy", &text("pg_hba.conf"))?;
+        file(
+            "pg_hba.conf",
+            "host all all 127.0.0.1/32 scram-sha-256\nhost replication all 127.0.0.1/32 scram-sha-256\n",
+        )?;
+        // It must not write into the archive of the server that it is a copy of.
+        let own = text("postgresql.auto.conf") + "\narchive_mode = off\nssl = off\n";
+        let meant = recovery.point.replace('\'', "''");
+        let lines = [
+            own.clone(),
+            format!("restore_command = 'cp \"{}/%f\" \"%p\"'", archive.display()),
+            format!("recovery_target_name = '{meant}'"),
+            "recovery_target_action = 'promote'".to_owned(),
+            "hot_standby = off".to_owned(),
+            // The file system writes what was unpacked to the disk at once, and not file by file.
+            if cfg!(target_os = "linux") { "recovery_init_sync_method = syncfs\n" } else { "" }.to_owned(),
+        ];
+        file("postgresql.auto.conf", &lines.join("\n"))?;
+        file("recovery.signal", "")?;
+        self.start(folder, account, port)?;
+        file("postgresql.auto.conf", &own)
     }
 
     /// Makes what the server keeps.
@@ -113,6 +196,13 @@ impl Programs {
         stop.arg("--pgdata").arg(folder.data()).args(["--wait", "--mode", "fast", "stop"]);
         folder.carry_out("pg_ctl stop", &mut stop)
     }
+}
+
+fn is_of_version(folder: &Path, version: i32) -> bool {
+    let output = Command::new(folder.join("postgres")).arg("--version").stdin(Stdio::null()).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let words = text.split_whitespace();
+    words.filter_map(|word| word.split('.').next()?.parse::<i32>().ok()).next() == Some(version)
 }
 
 /// The settings of the server, name and value.

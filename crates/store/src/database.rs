@@ -293,7 +293,8 @@ impl Database {
     pub fn contents(&self) -> Result<Contents, StoreError> {
         match self {
             Self::Sqlite(file) => sqlite::contents_of_file(file),
-            Self::PostgreSql(_) | Self::MySql(_) | Self::MongoDb(_) => Err(Self::no_copies()),
+            Self::PostgreSql(server) => server.contents(),
+            Self::MySql(_) | Self::MongoDb(_) => Err(Self::no_copies()),
         }
     }
 
@@ -304,7 +305,8 @@ impl Database {
     pub fn check(&self) -> Result<Vec<String>, StoreError> {
         match self {
             Self::Sqlite(file) => sqlite::check(file),
-            Self::PostgreSql(_) | Self::MySql(_) | Self::MongoDb(_) => Err(Self::no_copies()),
+            Self::PostgreSql(server) => server.check(),
+            Self::MySql(_) | Self::MongoDb(_) => Err(Self::no_copies()),
         }
     }
 

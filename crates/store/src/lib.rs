@@ -30,7 +30,7 @@ pub use database::{Database, Seen};
 pub use error::{Late, StoreError, Trouble};
 pub use mongodb::{Abilities, Server as MongoServer};
 pub use mysql::Server as MySqlServer;
-pub use postgresql::Server;
+pub use postgresql::{Server, StillPoint};
 pub use rehearsal::{Attempt, Lack, Rehearsal};
 pub use renewing::{Passwords, Renewal};
 pub use store::{Scratch, Store, Transaction, Whose};

@@ -3,6 +3,7 @@
 mod api_keys;
 mod condition;
 mod connect;
+mod copy;
 mod inspect;
 mod locks;
 mod migrate;
@@ -29,6 +30,7 @@ use trouble::said;
 use vocab::TableName;
 
 pub use connect::Server;
+pub use copy::StillPoint;
 pub use scratch::ScratchSchema;
 pub use serving::{PostgreSqlStore, PostgreSqlTransaction};
 

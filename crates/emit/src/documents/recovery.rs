@@ -10,6 +10,15 @@ pub fn view(plan: &DatabaseTaskPlan, backup: &Backup) -> Value {
         task => plan.task_id.as_str(),
         name => name(&plan.database.connection),
         engine => plan.database.engine.as_str(),
+        is_file => plan.database.engine.keeps_files(),
+        server_secret => match &plan.database.connection {
+            Connection::Local { name } => Some(format!("servers/{}_{name}/postgres", plan.database.engine)),
+            Connection::Embedded
+            | Connection::File { .. }
+            | Connection::Container { .. }
+            | Connection::Location(_)
+            | Connection::Missing => None,
+        },
         schedule => backup.schedule.to_string(),
         drill => backup.drill.to_string(),
         keep_for => spoken(backup.keep_for),

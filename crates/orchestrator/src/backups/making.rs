@@ -7,18 +7,24 @@ use crate::failure::Failure;
 use crate::located::{Located, locate};
 use crate::run::timestamp;
 use crate::workspace::Workspace;
-use backup::{Kept, Manifest};
+use backup::{BackupFailure, Kept, Manifest, Writing};
 use jiff::{SignedDuration, Timestamp};
 use plan::PersistedPlan;
+use provision::{Copier, ProvisionFailure};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::path::Path;
 use std::sync::Arc;
-use store::Contents;
+use store::{Contents, Database, Server, StillPoint};
 use vocab::{TaskId, sha256_hex};
 
 /// The object that is the database.
 pub const DATABASE: &str = "database";
+/// The object that is the data of a server, as a tar archive.
+pub const BASE: &str = "base";
+/// How the objects that are its log begin.
+pub const LOG: &str = "log-";
 /// The object that says what it held, and what stands on it.
 pub const DEFINITION: &str = "definition";
 /// What was begun is still under way for so long, wherever somebody makes it.
@@ -72,33 +78,125 @@ fn attempt(
     let _alone = alone(workspace, &target.task_id)?;
     let tasks = standing_on(workspace, target, current)?;
     let scratch = workspace.scratch().map_err(|failure| Box::new(Failure::workspace(&failure)))?;
-    let copy = scratch.path().join(DATABASE);
-    say("copying the database");
-    // What was committed before that is part of it.
     let begun = Timestamp::now();
     let not_copied = |error| Box::new(trouble::not_copied(&error, &target.database));
-    let contents = target.database.copy(&copy).map_err(not_copied)?;
     let engine_version = target.database.look("").map_err(not_copied)?.version;
     let plans = tasks.iter().map(|task| (task.task_id.clone(), sha256_hex(task.plan.as_bytes()))).collect();
-    let definition = serde_json::to_vec(&Definition { contents, tasks }).unwrap_or_default();
-    say("keeping the copy, and reading it back");
     let id = begun.strftime("%Y%m%dT%H%M%S%.3fZ").to_string();
     let told = |failure| trouble::told(&failure);
     let mut writing = target.repository.begin(&id, target.key.as_ref()).map_err(told)?;
-    let mut file = File::open(&copy).map_err(|error| Box::new(trouble::file(&copy, &error)))?;
-    writing.add(DATABASE, &mut file).map_err(told)?;
+    let Copied { contents, moment, point } = match &target.database {
+        Database::PostgreSql(server) => server_copy(target, server, &mut writing, scratch.path(), say)?,
+        Database::Sqlite(_) | Database::MySql(_) | Database::MongoDb(_) => {
+            file_copy(target, &mut writing, scratch.path(), say)?
+        }
+    };
+    let definition = Definition { contents, tasks };
+    let definition =
+        serde_json::to_vec(&definition).map_err(|error| Box::new(trouble::file(scratch.path(), &error.into())))?;
     writing.add(DEFINITION, &mut &definition[..]).map_err(told)?;
     let manifest = writing.finish(|objects| Manifest {
         id,
         task_id: target.task_id.clone(),
         engine: target.database.engine(),
         engine_version,
-        moment: timestamp(begun),
+        moment,
         completed_at: timestamp(Timestamp::now()),
         plans,
+        point,
         objects,
     });
     manifest.map_err(told)
+}
+
+/// A copy whose objects are written.
+struct Copied {
+    contents: Contents,
+    moment: String,
+    point: Option<String>,
+}
+
+fn file_copy(
+    target: &Target,
+    writing: &mut Writing<'_>,
+    scratch: &Path,
+    say: Saying<'_>,
+) -> Result<Copied, Box<Failure>> {
+    let copy = scratch.join(DATABASE);
+    say("copying the database");
+    // What was committed before that is part of it.
+    let moment = timestamp(Timestamp::now());
+    let contents =
+        target.database.copy(&copy).map_err(|error| Box::new(trouble::not_copied(&error, &target.database)))?;
+    say("keeping the copy, and reading it back");
+    let mut file = File::open(&copy).map_err(|error| Box::new(trouble::file(&copy, &error)))?;
+    writing.add(DATABASE, &mut file).map_err(|failure| trouble::told(&failure))?;
+    Ok(Copied { contents, moment, point: None })
+}
+
+/// The server keeps its log while its data is copied, and until a moment behind that at which nobody was writing: a restore goes on
+/// to that moment, so that what comes back can be compared with what was there.
+fn server_copy(
+    target: &Target,
+    server: &Server,
+    writing: &mut Writing<'_>,
+    scratch: &Path,
+    say: Saying<'_>,
+) -> Result<Copied, Box<Failure>> {
+    let not_copied = |error| Box::new(trouble::not_copied(&error, &target.database));
+    let version = server.major_version().map_err(not_copied)?;
+    let environment = server.for_programs().map_err(not_copied)?;
+    let copier = Copier::find(version, environment).map_err(|failure| trouble::program(&failure))?;
+    let slot = format!("producer_backup_{}", &sha256_hex(target.task_id.as_str().as_bytes())[..16]);
+    // One that was killed has left its own.
+    server.forget_log(&slot).map_err(not_copied)?;
+    server.keep_log(&slot).map_err(not_copied)?;
+    let _kept = KeptLog { server, slot: &slot };
+    say("copying the server's data");
+    copier.base(|data| writing.add(BASE, data).map_err(Uncopied::Backup)).map_err(|uncopied| match uncopied {
+        // A copy that breaks off is first seen by whoever reads it.
+        Uncopied::Program(failure) => trouble::program(&failure),
+        Uncopied::Backup(failure) => trouble::told(&failure),
+    })?;
+    say("waiting for a moment at which nobody writes, and counting what is there");
+    let name = format!("producer_{}", Timestamp::now().as_millisecond());
+    let StillPoint { lsn, moment, contents } = server.still_point(&name).map_err(not_copied)?;
+    say("copying the server's log until then");
+    let files = copier.log(&slot, &lsn, &scratch.join("log")).map_err(|failure| trouble::program(&failure))?;
+    for path in files {
+        let file_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // The last one is not full, and has zeros behind what there is.
+        let name = format!("{LOG}{}", file_name.trim_end_matches(".partial"));
+        let mut file = File::open(&path).map_err(|error| Box::new(trouble::file(&path, &error)))?;
+        writing.add(&name, &mut file).map_err(|failure| trouble::told(&failure))?;
+    }
+    Ok(Copied { contents, moment, point: Some(name) })
+}
+
+/// Why there is no copy of a server's data.
+enum Uncopied {
+    Program(ProvisionFailure),
+    Backup(BackupFailure),
+}
+
+impl From<ProvisionFailure> for Uncopied {
+    fn from(failure: ProvisionFailure) -> Self {
+        Self::Program(failure)
+    }
+}
+
+/// A server that keeps its log for nobody fills its disk.
+struct KeptLog<'s> {
+    server: &'s Server,
+    slot: &'s str,
+}
+
+impl Drop for KeptLog<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.server.forget_log(self.slot) {
+            tracing::error!(slot = self.slot, error = %error, "the server still keeps its log; the next backup has it forget");
+        }
+    }
 }
 
 /// The tasks whose active plans are about this database.

@@ -3,7 +3,7 @@
 
 use super::comparing::{compare, lacking};
 use super::history::{self, Event, EventKind};
-use super::making::{DATABASE, DEFINITION, Definition, alone};
+use super::making::{BASE, DATABASE, DEFINITION, Definition, LOG, alone};
 use super::target::{KEY_VARIABLE, Target};
 use super::{BackupsFailure, Drilled, Saying, trouble};
 use crate::failure::Failure;
@@ -13,13 +13,18 @@ use backup::{Kept, Manifest, Repository};
 use jiff::Timestamp;
 use plan::PersistedPlan;
 use plan::database::spoken;
+use provision::{Instance, Recovery, State, WritesFile};
 use serde::Serialize;
+use std::cell::RefCell;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
-use store::Database;
+use std::time::{Duration, Instant};
+use store::{Database, Server};
 use vocab::TaskId;
+
+/// How long a server may take to come to the moment that is meant: as long as it took to write what is in its log.
+const LONGEST_RECOVERY: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// What somebody wants restored.
 #[derive(Debug, Clone, Default)]
@@ -49,8 +54,10 @@ pub struct Restored {
     pub moment: String,
     /// The last moment that could be restored, UTC.
     pub last_moment: String,
-    /// The file.
+    /// The file, or the folder of the server.
     pub file: PathBuf,
+    /// Where the server listens, where it is one.
+    pub address: Option<String>,
     /// What was there, and is kept.
     pub put_aside: Option<PathBuf>,
     /// Tables and rows; none while it is only shown.
@@ -74,8 +81,11 @@ pub fn restore(asked: &RestoreAsked, workspace: &Workspace, say: Saying<'_>) -> 
     }
     let target = Target::of_task(workspace, &asked.task, asked.from.as_deref())?;
     let manifest = choose(&target, asked.backup.as_deref(), asked.to)?;
-    let result = place(asked, workspace, &target, &manifest)
-        .and_then(|place| into_place(asked, workspace, &target, &manifest, &place, say));
+    let result = match &target.database {
+        Database::PostgreSql(server) => into_server(asked, workspace, &target, server, &manifest, say),
+        Database::Sqlite(_) | Database::MySql(_) | Database::MongoDb(_) => place(asked, workspace, &target, &manifest)
+            .and_then(|place| into_place(asked, workspace, &target, &manifest, &place, say)),
+    };
     if !asked.is_only_shown {
         let told = result.as_ref().map(|restored| restored.file.display().to_string());
         let event = Event::of(EventKind::Restore, Some(&manifest.id), told.map_err(|failure| &**failure));
@@ -93,8 +103,20 @@ pub fn drill(
 ) -> Result<Drilled, Box<Failure>> {
     let begun = Instant::now();
     let scratch = workspace.scratch().map_err(|failure| Box::new(Failure::workspace(&failure)))?;
-    say("restoring into a scratch database");
-    let definition = bring_back(target, manifest, &scratch.path().join(DATABASE), say)?;
+    say("restoring where nobody sees it");
+    let definition = match &target.database {
+        Database::PostgreSql(server) => {
+            let folder = workspace.drills_folder();
+            let instance = Instance::of_database(target.database.engine(), &manifest.id, &folder);
+            // One that was killed has left its own.
+            instance.discard().map_err(|failure| trouble::program(&failure))?;
+            let _gone = Discarded(&instance);
+            bring_server_back(target, server, manifest, &instance, say)?.0
+        }
+        Database::Sqlite(_) | Database::MySql(_) | Database::MongoDb(_) => {
+            bring_back(target, manifest, &scratch.path().join(DATABASE), say)?
+        }
+    };
     let recovery_time_ms = millis(begun);
     let recovery_point_s = moment(manifest)
         .map_or(0, |moment| u64::try_from(Timestamp::now().duration_since(moment).as_secs()).unwrap_or_default());
@@ -120,6 +142,17 @@ pub fn drill(
     })
 }
 
+/// A server that is gone when this is dropped.
+struct Discarded<'i>(&'i Instance);
+
+impl Drop for Discarded<'_> {
+    fn drop(&mut self) {
+        if let Err(failure) = self.0.discard() {
+            tracing::error!(server = self.0.name(), "a server that nobody was to see is still there: {failure}");
+        }
+    }
+}
+
 /// The backup of that name; else the newest of that moment or an earlier one. One that is damaged is never passed over without a word.
 pub fn choose(target: &Target, id: Option<&str>, to: Option<Timestamp>) -> Result<Manifest, Box<Failure>> {
     let folder = target.repository.folder().display();
@@ -140,12 +173,15 @@ pub fn choose(target: &Target, id: Option<&str>, to: Option<Timestamp>) -> Resul
         // Its name says when it was made.
         (Some(to), Kept::Damaged(_)) => *id <= to.strftime("%Y%m%dT%H%M%S%.3fZ").to_string(),
     };
-    let first = kept.first().map(|(id, _)| id.clone());
+    let first = kept.first().map(|(id, kept)| match kept {
+        Kept::Whole(manifest) => manifest.moment.clone(),
+        Kept::Damaged(_) => id.clone(),
+    });
     match (kept.into_iter().rfind(is_early), to, first) {
         (Some((_, Kept::Whole(manifest))), ..) => Ok(manifest),
         (Some((_, Kept::Damaged(failure))), ..) => Err(trouble::told(&failure)),
         (None, Some(to), Some(first)) => {
-            let message = format!("no backup in {folder} holds the state of {to}: the first is {first}");
+            let message = format!("no backup in {folder} holds the state of {to}: the first is of {first}");
             Err(Box::new(trouble::none(message, "name a later moment, or leave `--to` out for the newest")))
         }
         (None, ..) => {
@@ -231,6 +267,7 @@ fn into_place(
         moment: manifest.moment.clone(),
         last_moment,
         file: place.file.clone(),
+        address: None,
         put_aside: put_aside.clone(),
         tables: 0,
         rows: 0,
@@ -278,6 +315,120 @@ fn into_place(
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
     restored.took_ms = millis(begun);
     Ok(restored)
+}
+
+/// A private server of the workspace's own that goes on.
+fn into_server(
+    asked: &RestoreAsked,
+    workspace: &Workspace,
+    target: &Target,
+    server: &Server,
+    manifest: &Manifest,
+    say: Saying<'_>,
+) -> Result<Restored, Box<Failure>> {
+    let begun = Instant::now();
+    if asked.over.is_some() || asked.into.is_some() {
+        let option = if asked.over.is_some() { "--over" } else { "--into" };
+        return Err(Box::new(trouble::of_files(option)));
+    }
+    let of_name = |name: &str| Instance::of_database(target.database.engine(), name, &workspace.servers_folder());
+    let own = target.own_server.as_deref().map(of_name);
+    // A private server that is gone comes back where it was.
+    let lost = own.filter(|own| own.address().is_ok_and(|address| address.is_none()));
+    let instance = lost.unwrap_or_else(|| of_name(&format!("{}-{}", server.name, manifest.id)));
+    let made = instance.address().map_err(|failure| trouble::program(&failure))?;
+    if made.is_some() {
+        let message = format!("`{}` is there already", instance.folder().display());
+        let hint = format!("it was restored before; `producer db start {}` starts it", instance.name());
+        return Err(Box::new(trouble::in_the_way(message, hint)));
+    }
+    let last_moment = newest(&target.repository).map_or_else(|| manifest.moment.clone(), |newest| newest.moment);
+    let mut restored = Restored {
+        id: manifest.id.clone(),
+        moment: manifest.moment.clone(),
+        last_moment,
+        file: instance.folder().to_owned(),
+        address: None,
+        put_aside: None,
+        tables: 0,
+        rows: 0,
+        took_ms: 0,
+        tasks: Vec::new(),
+        lacking: Vec::new(),
+    };
+    if asked.is_only_shown {
+        return Ok(restored);
+    }
+    let _alone = alone(workspace, &target.task_id)?;
+    say("restoring into a private server of its own");
+    let brought = bring_server_back(target, server, manifest, &instance, say);
+    let (definition, database) = match brought {
+        Ok(brought) => brought,
+        Err(failure) => {
+            drop(Discarded(&instance));
+            return Err(failure);
+        }
+    };
+    restored.address = Some(database.place());
+    restored.tables = definition.contents.tables.len();
+    restored.rows = definition.contents.rows();
+    for task in &definition.tasks {
+        if let Ok(Some(active)) = workspace.seen_plan(&task.task_id) {
+            restored.lacking.extend(lacking(&database, &active).unwrap_or_default());
+        }
+    }
+    restored.took_ms = millis(begun);
+    Ok(restored)
+}
+
+/// Brings a backup back as a server that runs, and compares the database with what it held.
+fn bring_server_back(
+    target: &Target,
+    server: &Server,
+    manifest: &Manifest,
+    instance: &Instance,
+    say: Saying<'_>,
+) -> Result<(Definition, Database), Box<Failure>> {
+    let definition = definition(&target.repository, manifest, target.key.as_ref())?;
+    let different = |why: String| Box::new(trouble::different(&manifest.id, &[why]));
+    let version = manifest.engine_version.trim_start_matches(|letter: char| !letter.is_ascii_digit());
+    let version: i32 = version.parse().map_err(|_| different("nobody knows the version of its server".to_owned()))?;
+    let point = manifest.point.clone().ok_or_else(|| different("its moment has no name".to_owned()))?;
+    // Why an object could not be read is told, and not that somebody else did not get it.
+    let unread: RefCell<Option<Box<Failure>>> = RefCell::new(None);
+    let give = |name: &str, to: &mut dyn Write| {
+        target.repository.read(manifest, name, target.key.as_ref(), to).map_err(|failure| {
+            let said = io::Error::other(failure.to_string());
+            *unread.borrow_mut() = Some(trouble::told(&failure));
+            said
+        })
+    };
+    let mut base = |to: &mut dyn Write| give(BASE, to);
+    let names = manifest.objects.iter().map(|object| object.name.as_str()).filter(|name| name.starts_with(LOG));
+    let log = names.map(|name| {
+        let give = &give;
+        let file: WritesFile<'_> = Box::new(move |to: &mut dyn Write| give(name, to));
+        (name.trim_start_matches(LOG).to_owned(), file)
+    });
+    let mut recovery = Recovery { base: &mut base, log: log.collect(), point };
+    let recovered = instance.recover(version, &mut recovery);
+    drop(recovery);
+    if let Err(failure) = recovered {
+        return Err(unread.take().unwrap_or_else(|| trouble::program(&failure)));
+    }
+    let gone = || different("the server that came back is not there".to_owned());
+    let address = instance.address().map_err(|failure| trouble::program(&failure))?.ok_or_else(gone)?;
+    let database = server.moved_to(address).map(Database::PostgreSql).map_err(|error| different(error.to_string()))?;
+    // It takes connections when it has come to that moment.
+    let begun = Instant::now();
+    while let Err(error) = database.wait(&|_| ()) {
+        if begun.elapsed() > LONGEST_RECOVERY || instance.state().is_ok_and(|state| state != State::Running) {
+            return Err(different(error.to_string()));
+        }
+    }
+    say("comparing it with what was backed up");
+    compare(&manifest.id, &database, &definition)?;
+    Ok((definition, database))
 }
 
 /// A database, with what stands beside it, gets another name.

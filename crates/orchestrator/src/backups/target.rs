@@ -3,11 +3,11 @@
 use super::BackupsFailure;
 use super::trouble;
 use crate::failure::Failure;
-use crate::located::{Located, locate, stored};
+use crate::located::{Located, locate, not_there_yet, stored};
 use crate::status::StatusFailure;
 use crate::workspace::Workspace;
 use backup::{Key, Repository};
-use plan::database::{Backup, Destination, LocationPart, Objectives, Schedule};
+use plan::database::{Backup, Connection, Destination, LocationPart, Objectives, Schedule};
 use plan::{PersistedPlan, TaskPlan};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,6 +30,8 @@ pub struct Target {
     pub database: Database,
     pub repository: Repository,
     pub key: Option<Key>,
+    /// The name of the database on a private server of the workspace.
+    pub own_server: Option<String>,
 }
 
 impl Target {
@@ -52,8 +54,16 @@ impl Target {
             None => (task_id.clone(), active),
         };
         let plan = asked_in(&active.plan).cloned().unwrap_or_else(unasked);
-        let database = at(workspace, &active)?;
-        Ok(Self::new(workspace, task_id, plan, database, from)?)
+        let database = at(workspace, &active, from)?;
+        let own_server = match &active.plan.database().connection {
+            Connection::Local { name } => Some(name.clone()),
+            Connection::Embedded
+            | Connection::File { .. }
+            | Connection::Container { .. }
+            | Connection::Location(_)
+            | Connection::Missing => None,
+        };
+        Ok(Self { own_server, ..Self::new(workspace, task_id, plan, database, from)? })
     }
 
     /// Of a plan, where somebody has asked for backups of its database.
@@ -80,7 +90,7 @@ impl Target {
         database: Database,
         from: Option<&Path>,
     ) -> Result<Self, Box<Failure>> {
-        if database.file().is_none() {
+        if !matches!(database, Database::Sqlite(_) | Database::PostgreSql(_)) {
             return Err(Box::new(trouble::engine_without_backups(&database)));
         }
         let folder = match from {
@@ -88,7 +98,14 @@ impl Target {
             None => folder(workspace, &plan.destination)?,
         };
         let key = key(workspace, &plan)?;
-        Ok(Self { repository: Repository::new(folder.join(task_id.as_str())), task_id, plan, database, key })
+        Ok(Self {
+            repository: Repository::new(folder.join(task_id.as_str())),
+            task_id,
+            plan,
+            database,
+            key,
+            own_server: None,
+        })
     }
 }
 
@@ -111,9 +128,14 @@ fn unasked() -> Backup {
     }
 }
 
-fn at(workspace: &Workspace, active: &Arc<PersistedPlan>) -> Result<Database, Box<Failure>> {
+/// `from`: a private server that is gone may be about to come back.
+fn at(workspace: &Workspace, active: &Arc<PersistedPlan>, from: Option<&Path>) -> Result<Database, Box<Failure>> {
     let plan = active.plan.database();
-    match locate(workspace, plan.engine, &plan.connection)? {
+    let located = match (locate(workspace, plan.engine, &plan.connection)?, &plan.connection, from) {
+        (Located::Asks(_), Connection::Local { name }, Some(_)) => not_there_yet(workspace, plan.engine, name)?,
+        (located, ..) => located,
+    };
+    match located {
         Located::At(database) => Ok(database),
         Located::Asks(failure) => Err(failure),
     }

@@ -3,6 +3,7 @@
 use crate::failure::{Failure, FileTrouble};
 use backup::{BackupFailure, WrongKey};
 use plan::database::LocationPart;
+use provision::ProvisionFailure;
 use std::io;
 use std::path::Path;
 use store::{Database, StoreError};
@@ -26,6 +27,11 @@ const NONE: &str = "IP388";
 const IN_THE_WAY: &str = "IP389";
 /// The database cannot be copied.
 const NOT_COPIED: &str = "IP390";
+
+/// What is asked for is for files, and the database is a server's.
+const OF_FILES: &str = "IP391";
+/// The role of the connection, or the server, lets nobody copy everything.
+const NOT_ALLOWED: &str = "IP392";
 
 const TAKE_ANOTHER: &str =
     "nothing was restored; `producer db backups TASK` lists the others, and `--backup NAME` takes one of them";
@@ -89,8 +95,42 @@ pub fn not_completed(task_id: &TaskId) -> Failure {
 }
 
 pub fn engine_without_backups(database: &Database) -> Failure {
-    let message = format!("this producer makes no backups of {} yet: its engine is not SQLite", database.place());
+    let message = format!("this producer makes no backups of {} yet: only of SQLite and PostgreSQL", database.place());
     Failure::backup(NOT_COPIED, message, "use the engine's own programs")
+}
+
+pub fn of_files(option: &str) -> Failure {
+    let message =
+        format!("`{option}` is for databases that are files: this one comes back as a private server of its own");
+    let hint =
+        "leave it out; then have the `connection` of the task name the server that comes back, or copy what is needed";
+    Failure::backup(OF_FILES, message, hint)
+}
+
+pub fn hindered(hindrances: &[String], database: &Database) -> Failure {
+    let hint = "have somebody who may do that do it, or remove `backup`";
+    Failure {
+        cause: Some(hindrances.join("; ")),
+        place: Some(database.place()),
+        ..Failure::backup(NOT_ALLOWED, "the server cannot be backed up like this", hint)
+    }
+}
+
+/// A program of the engine did not do what it should.
+pub fn program(failure: &ProvisionFailure) -> Box<Failure> {
+    let of_provision = Failure::provision(failure);
+    Box::new(Failure {
+        cause: Some(
+            of_provision
+                .cause
+                .map_or(of_provision.message.clone(), |cause| format!("{}: {cause}", of_provision.message)),
+        ),
+        ..Failure::backup(
+            NOT_COPIED,
+            "the engine's own programs could not do it",
+            of_provision.hint.unwrap_or_default(),
+        )
+    })
 }
 
 pub fn not_copied(error: &StoreError, database: &Database) -> Failure {

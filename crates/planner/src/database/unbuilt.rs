@@ -20,7 +20,7 @@ pub fn check(config: &DatabaseConfig) -> Result<(), Vec<Diagnostic>> {
         refuse("`data`".to_owned(), &config.place, "remove it, and do without it");
     }
     if let Some(backup) = &config.backup {
-        if config.kind.value != DatabaseType::Sqlite {
+        if !matches!(config.kind.value, DatabaseType::Sqlite | DatabaseType::PostgreSql) {
             let what = format!("backups of {} databases", config.kind.value.as_str());
             refuse(what, &backup.place, "remove `backup`, and use the engine's own programs");
         }

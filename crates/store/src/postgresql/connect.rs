@@ -268,6 +268,32 @@ impl Server {
         Ok(config)
     }
 
+    /// The parts of the URL, for those who connect by other means.
+    pub(super) fn reach(&self) -> Result<Reach, StoreError> {
+        let config = self.config()?;
+        let host = |host: &Host| match host {
+            Host::Tcp(name) => name.clone(),
+            #[cfg(unix)]
+            Host::Unix(path) => path.display().to_string(),
+        };
+        let hosts: Vec<String> = config.get_hosts().iter().map(host).collect();
+        let ports = match config.get_ports() {
+            [] => vec![USUAL_PORT; hosts.len()],
+            [port] => vec![*port; hosts.len()],
+            ports => ports.to_vec(),
+        };
+        let password = config.get_password().map(|password| String::from_utf8_lossy(password).into_owned());
+        let (ssl_mode, roots) = self.tls.for_programs();
+        Ok(Reach {
+            hosts,
+            ports,
+            user: config.get_user().unwrap_or_default().to_owned(),
+            password: Zeroizing::new(password.unwrap_or_default()),
+            ssl_mode,
+            roots,
+        })
+    }
+
     /// A connection as the configuration says, to a server that is new enough.
     async fn open(&self, config: &Config) -> Result<Client, StoreError> {
         let timeout = config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
@@ -300,6 +326,19 @@ impl Server {
         }
     }
 }
+
+/// How others come to a database.
+pub(super) struct Reach {
+    pub hosts: Vec<String>,
+    pub ports: Vec<u16>,
+    pub user: String,
+    pub password: Zeroizing<String>,
+    /// As libpq means it.
+    pub ssl_mode: &'static str,
+    pub roots: Option<String>,
+}
+
+const USUAL_PORT: u16 = 5432;
 
 /// `15` of `15.18 (Debian 15.18-0+deb12u1)`, `18` of `18beta1`.
 fn major(version: &str) -> Option<u16> {

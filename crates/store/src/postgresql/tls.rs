@@ -77,6 +77,23 @@ impl Tls {
         }
     }
 
+    /// The same in the words of libpq, with the file of roots.
+    pub(super) fn for_programs(&self) -> (&'static str, Option<String>) {
+        let mode = match self.mode {
+            Mode::Disable => "disable",
+            Mode::Prefer => "prefer",
+            Mode::Require => "require",
+            Mode::VerifyCa => "verify-ca",
+            Mode::VerifyFull => "verify-full",
+        };
+        let roots = match &self.roots {
+            // Whoever verifies nothing needs none.
+            Roots::System => matches!(self.mode, Mode::VerifyCa | Mode::VerifyFull).then(|| "system".to_owned()),
+            Roots::File(path) => Some(path.display().to_string()),
+        };
+        (mode, roots)
+    }
+
     /// What makes the encrypted connections.
     pub(super) fn connector(&self) -> Result<MakeRustlsConnect, StoreError> {
         let provider = Arc::new(aws_lc_rs::default_provider());

@@ -86,18 +86,11 @@ fn what_is_restored_holds_each_row_and_writes_over_nothing() {
     let aside = over.lines().find_map(|line| line.strip_prefix("what was there is ")).unwrap();
     assert_eq!(numbers(Path::new(aside)), ["8"]);
 
-    let first = backups(&workspace)[0].file_name().unwrap().to_str().unwrap().to_owned();
-    let moment = format!(
-        "{}-{}-{}T{}:{}:{}",
-        &first[..4],
-        &first[4..6],
-        &first[6..8],
-        &first[9..11],
-        &first[11..13],
-        &first[13..]
-    );
+    let listed = db(&workspace, &["backups", "rooms", "--format", "json"]).must_end_with(0).stdout;
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    let moment = listed["backups"][0]["moment"].as_str().unwrap();
     let old = workspace.path().join("old.sqlite");
-    db(&workspace, &["restore", "rooms", "--to", &moment, "--into", old.to_str().unwrap()]).must_end_with(0);
+    db(&workspace, &["restore", "rooms", "--to", moment, "--into", old.to_str().unwrap()]).must_end_with(0);
     assert!(numbers(&old).is_empty(), "then there was none yet");
     let early = db(&workspace, &["restore", "rooms", "--to", "2020-01-01T00:00:00Z"]).must_end_with(1);
     assert!(early.stderr.contains("IP388: "), "{}", early.stderr);

@@ -12,6 +12,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 use store::{Database, Server};
@@ -568,4 +569,79 @@ fn a_sandbox_keeps_to_this_machine_and_says_so(kind: &'static Kind) {
     assert!(said(&response).1.contains(&format!("a private {engine} server")), "{response}");
     let mut run = place.0.command(&["run", "-", "--sandbox"]);
     assert_eq!(end_with_input(&mut run, &elsewhere).must_end_with(0).response()["changed"], false);
+}
+
+/// Backed up while somebody writes, compared, restored beside the server, and where nothing is left of it.
+#[test]
+fn what_a_private_server_keeps_comes_back_as_another_one() {
+    let Some(place) = Place::new("backups", &POSTGRESQL) else { return };
+    let backup = "provision: local\n    backup: { schedule: hourly, destination: kept }";
+    let ended = place.run(backup).must_end_with(0);
+    assert!(super::verified(&ended).contains(&"a backup was restored: passed".to_owned()));
+    place.execute("INSERT INTO rooms (number) VALUES (7), (8)");
+    let url = |address: &str| format!("postgresql://postgres:{}@{address}/rooms", place.password());
+    let (own, writing) = (url(&place.address()), AtomicBool::new(true));
+    let backed_up = thread::scope(|scope| {
+        scope.spawn(|| {
+            while writing.load(Ordering::Relaxed) {
+                psql(&own, "INSERT INTO rooms (number) VALUES (9)").unwrap();
+            }
+        });
+        let ended = place.command(&["db", "backup", "rooms"]);
+        writing.store(false, Ordering::Relaxed);
+        ended
+    });
+    backed_up.must_end_with(0);
+    // Who may not copy a server is told what to ask for, before anything is made.
+    psql(&own, "CREATE ROLE ada LOGIN CREATEROLE PASSWORD 'ada'").unwrap();
+    psql(&own, "CREATE DATABASE halls OWNER ada").unwrap();
+    let of_ada = format!("postgresql://ada:ada@{}/halls", place.address());
+    let workspace = Workspace::new();
+    let task = place.task("connection: \"${env:DATABASE_OF_TEST}\"\n    backup: { schedule: hourly }");
+    let mut run = workspace.command(&["run", "-"]);
+    let asks = end_with_input(run.env("DATABASE_OF_TEST", of_ada), &task).must_end_with(3).response();
+    assert_eq!(asks["error"]["code"], "IP392");
+    let cause = asks["error"]["cause"].as_str().unwrap();
+    for wanted in ["`ALTER ROLE ada REPLICATION`", "GRANT EXECUTE ON FUNCTION pg_create_restore_point(text) TO ada"] {
+        assert!(cause.contains(wanted), "{cause}");
+    }
+
+    place.command(&["db", "drill", "rooms"]).must_end_with(0);
+    assert!(!place.0.path().join(".producer/drills").read_dir().unwrap().any(|_| true), "nothing of a drill stays");
+    assert_eq!(psql(&own, "SELECT count(*) FROM pg_replication_slots").unwrap().trim(), "0");
+
+    psql(&own, "DELETE FROM rooms").unwrap();
+    let restored = place.command(&["db", "restore", "rooms", "--format", "json"]).must_end_with(0).stdout;
+    let restored: Value = serde_json::from_str(&restored).unwrap();
+    let address = restored["address"].as_str().unwrap().trim_end_matches("/rooms").to_owned();
+    let there = psql(&url(&address), "SELECT count(*) FROM rooms WHERE number IN (7, 8)").unwrap();
+    assert_eq!(there.trim(), "2");
+    assert_eq!(psql(&own, "SELECT count(*) FROM rooms").unwrap().trim(), "0", "the database itself is as it was");
+    for option in [["--over", "rooms"], ["--into", "rooms.sqlite"]] {
+        let refused = place.command(&[&["db", "restore", "rooms"][..], &option].concat()).must_end_with(1).stderr;
+        assert!(refused.contains("IP391: "), "{refused}");
+    }
+
+    // A file of the log is cut off: nothing comes back, and no server is left behind.
+    let kept = place.0.path().join("kept");
+    let newest = fs::read_dir(kept.join("rooms")).unwrap().map(|entry| entry.unwrap().path()).max().unwrap();
+    let log = fs::read_dir(&newest)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("log-"));
+    let log = log.max().unwrap();
+    let whole = fs::read(&log).unwrap();
+    fs::write(&log, &whole[..whole.len() - 1]).unwrap();
+    let refused = place.command(&["db", "drill", "rooms"]).must_end_with(1).stderr;
+    assert!(refused.contains("IP382: object `log-"), "{refused}");
+    assert!(!place.0.path().join(".producer/drills").read_dir().unwrap().any(|_| true));
+    fs::write(&log, whole).unwrap();
+
+    // Another machine has the folder of backups and the password.
+    let other = Place::new("backups", &POSTGRESQL).unwrap();
+    let mut set = other.0.command(&["secrets", "set", "servers/postgresql_rooms/postgres"]);
+    end_with_input(&mut set, &place.password()).must_end_with(0);
+    other.command(&["db", "restore", "rooms", "--from", kept.to_str().unwrap()]).must_end_with(0);
+    let came_back = psql(&url(&other.address()), "SELECT count(*) FROM rooms WHERE number IN (7, 8)").unwrap();
+    assert_eq!(came_back.trim(), "2");
 }
