@@ -48,6 +48,7 @@ const LIB: &[(&str, &str)] = &[
     ("lib/coding.js", include_str!("../node/lib/coding.js")),
     ("lib/cors.js", include_str!("../node/lib/cors.js")),
     ("lib/counts.js", include_str!("../node/lib/counts.js")),
+    ("lib/csv.js", include_str!("../node/lib/csv.js")),
     ("lib/database.js", include_str!("../node/lib/database.js")),
     ("lib/decimal.js", include_str!("../node/lib/decimal.js")),
     ("lib/environment.js", include_str!("../node/lib/environment.js")),

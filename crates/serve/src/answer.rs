@@ -161,6 +161,10 @@ impl Refusal {
     pub fn unsupported_media_type(taken: Taken) -> Self {
         let (detail, accepted) = match taken {
             Taken::Record => return Problem::UnsupportedMediaType.into(),
+            Taken::Records => {
+                let detail = "send the body as `application/json` or `text/csv`".to_owned();
+                return Self { detail: Some(detail), ..Problem::UnsupportedMediaType.into() };
+            }
             Taken::Changes => ("send the body as `application/merge-patch+json` or `application/json`", ACCEPT_CHANGES),
             Taken::Patch => (
                 "send the body as `application/merge-patch+json`, `application/json-patch+json` or `application/json`",

@@ -1,6 +1,7 @@
 //! A request's JSON body, read within bounds of size and time. Nothing is read before the headers passed.
 
 use crate::answer::Refusal;
+use crate::csv;
 use crate::request::header;
 use crate::validation::{MAX_DEPTH, depth};
 use bytes::{Bytes, BytesMut};
@@ -27,6 +28,8 @@ pub(crate) const ACCEPT_PATCH: &str = "application/merge-patch+json, application
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Taken {
     Record,
+    /// A record or several, which may be rows of CSV.
+    Records,
     Changes,
     /// Changes, or operations.
     Patch,
@@ -36,6 +39,8 @@ pub(crate) enum Taken {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Json,
+    /// Rows, whose values are texts.
+    Csv,
     /// Operations (RFC 6902).
     JsonPatch,
 }
@@ -60,9 +65,13 @@ where
         return Err(Refusal::unsupported_coding());
     }
     let media_type = header(headers, CONTENT_TYPE.as_str()).unwrap_or_default();
-    let kind = if is_json_patch(&media_type) { Kind::JsonPatch } else { Kind::Json };
-    let is_taken = kind == Kind::Json || taken != Taken::Changes;
-    if !is_json_media_type(&media_type) || !is_taken {
+    let kind = match () {
+        () if taken == Taken::Records && is_csv(&media_type) => Kind::Csv,
+        () if is_json_patch(&media_type) => Kind::JsonPatch,
+        () => Kind::Json,
+    };
+    let is_taken = kind != Kind::JsonPatch || taken != Taken::Changes;
+    if kind != Kind::Csv && !is_json_media_type(&media_type) || !is_taken {
         return Err(Refusal::unsupported_media_type(taken));
     }
     if length.is_some_and(|length| length > limit) {
@@ -72,6 +81,10 @@ where
         Ok(read) => read?,
         Err(_) => return Err(Problem::RequestTimeout.into()),
     };
+    if kind == Kind::Csv {
+        let records = csv::records(&bytes).map_err(|wrong| Refusal::validation_failed(vec![wrong]))?;
+        return Ok((records, bytes, kind));
+    }
     if depth(&bytes) > MAX_DEPTH {
         return Err(Problem::MalformedBody.into());
     }
@@ -128,17 +141,22 @@ fn is_json_patch(text: &str) -> bool {
 
 /// `application/json` or `application/<x>+json`, in UTF-8.
 fn is_json_media_type(text: &str) -> bool {
-    let mut parts = text.split(';').map(|part| part.trim().to_ascii_lowercase());
-    let media_type = parts.next().unwrap_or_default();
     let is_token = |text: &str| {
         !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte))
     };
-    let is_json = media_type == "application/json"
-        || media_type
-            .strip_prefix("application/")
-            .and_then(|subtype| subtype.strip_suffix("+json"))
-            .is_some_and(is_token);
-    is_json
+    in_utf8(text, |media_type| {
+        let subtype = media_type.strip_prefix("application/");
+        media_type == "application/json" || subtype.and_then(|of| of.strip_suffix("+json")).is_some_and(is_token)
+    })
+}
+
+fn is_csv(text: &str) -> bool {
+    in_utf8(text, |media_type| media_type == "text/csv")
+}
+
+fn in_utf8(text: &str, is_it: impl Fn(&str) -> bool) -> bool {
+    let mut parts = text.split(';').map(|part| part.trim().to_ascii_lowercase());
+    is_it(&parts.next().unwrap_or_default())
         && parts.all(|parameter| match parameter.split_once('=') {
             Some((name, value)) if name.trim() == "charset" => matches!(value.trim(), "utf-8" | "\"utf-8\""),
             Some(_) | None => true,

@@ -13,6 +13,7 @@ mod coding;
 mod coming_back;
 mod cors;
 mod counts;
+mod csv;
 mod encode;
 mod etag;
 mod export;

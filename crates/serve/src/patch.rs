@@ -68,7 +68,7 @@ impl PatchCheck {
     /// What the body asks for, or everything that is wrong with it.
     pub fn read(&self, body: &Json, kind: Kind) -> Result<Patch, Vec<Wrong>> {
         match kind {
-            Kind::Json => self.check.changes(body).map(Patch::Changes),
+            Kind::Json | Kind::Csv => self.check.changes(body).map(Patch::Changes),
             Kind::JsonPatch => self.operations(body).map(Patch::Operations),
         }
     }

@@ -7,6 +7,7 @@ use crate::api_key::{ApiKeys, Known};
 use crate::at_work::{AtWork, Place};
 use crate::body::{Kind, Taken, read_json};
 use crate::cors::Origins;
+use crate::csv;
 use crate::encode::{self, Key};
 use crate::etag::{Weak, names_tag, quoted};
 use crate::export::Rest;
@@ -325,13 +326,16 @@ where
                         self.limit_several(limiter, &caller, u32::try_from(more).unwrap_or(u32::MAX))?;
                     }
                     Operation::Form { slot, max_body_bytes } => {
-                        let read = self.json(*max_body_bytes, Taken::Record).await?;
+                        let read = self.json(*max_body_bytes, Taken::Records).await?;
                         let form = if read.0.is_array() { Outcome::Several } else { Outcome::Single };
                         self.body_read = Some(read);
                         frame.set(*slot, Slot::Outcome(form));
                     }
                     Operation::ValidateList { slot, entries, max_body_bytes } => {
-                        let (body, _) = self.json(*max_body_bytes, Taken::Record).await?;
+                        let (mut body, kind) = self.json(*max_body_bytes, Taken::Records).await?;
+                        if kind == Kind::Csv {
+                            csv::typed(&mut body, &entries.shape);
+                        }
                         let list = records(entries, &body).map_err(Refusal::validation_failed)?;
                         frame.set(*slot, Slot::Record(vec![list]));
                     }

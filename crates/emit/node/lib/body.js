@@ -1,5 +1,6 @@
 // Reads a request's body within bounds of size and time. Nothing is read before the headers passed.
 
+import { readCsv } from './csv.js';
 import { parseJson } from './json.js';
 import { Problem } from './problem.js';
 
@@ -12,10 +13,11 @@ export class ClientGone extends Error {}
 
 /**
  * @param {import('./request.js').Request} request
- * @param {{ limit?: number, timeout?: number, types?: string[] }} [bounds] bytes and milliseconds; `types` are the media types of changes
+ * @param {{ limit?: number, timeout?: number, types?: string[], takesRows?: boolean }} [bounds] bytes and milliseconds; `types` are the media
+ *   types of changes; rows may come as CSV
  * @returns {Promise<any>} see `parseJson`
  */
-export async function readJson(request, { limit = BODY_LIMIT, timeout = BODY_TIMEOUT, types } = {}) {
+export async function readJson(request, { limit = BODY_LIMIT, timeout = BODY_TIMEOUT, types, takesRows = false } = {}) {
   if (request.document !== undefined) {
     const { document } = request;
     request.document = undefined;
@@ -25,16 +27,17 @@ export async function readJson(request, { limit = BODY_LIMIT, timeout = BODY_TIM
   if (announced === 0) throw new Problem('malformed_body');
   if (!/^(?:identity)?$/i.test(request.header('content-encoding') ?? '')) throw new Problem('unsupported_media_type', { coded: true });
   const mediaType = request.header('content-type');
+  request.isCsv = takesRows && isCsvMediaType(mediaType);
   const isTaken = isJsonMediaType(mediaType) && (!types || types.includes(JSON_PATCH) || !mediaType.toLowerCase().startsWith(JSON_PATCH));
-  if (!isTaken) throw new Problem('unsupported_media_type', { types });
+  if (!isTaken && !request.isCsv) throw new Problem('unsupported_media_type', { types, takesRows });
   if (announced > limit) throw new Problem('body_too_large', { limit });
   request.body = await readBytes(request, limit, timeout);
-  return parseJson(request.body);
+  return request.isCsv ? readCsv(request.body) : parseJson(request.body);
 }
 
 /** Reads the body, and says whether it is a list. Whoever reads it next is given it. Parameters as for `readJson`. */
 export async function isList(request, bounds) {
-  request.document = await readJson(request, bounds);
+  request.document = await readJson(request, { ...bounds, takesRows: true });
   return Array.isArray(request.document);
 }
 
@@ -46,9 +49,17 @@ export async function readRaw(request, { limit = BODY_LIMIT, timeout = BODY_TIME
 }
 
 /** `application/json` or `application/<x>+json`, in UTF-8. */
-export function isJsonMediaType(contentType = '') {
+export function isJsonMediaType(contentType) {
+  return isInUtf8(contentType, /^application\/([a-z0-9!#$&^_.+-]+\+)?json$/);
+}
+
+function isCsvMediaType(contentType) {
+  return isInUtf8(contentType, /^text\/csv$/);
+}
+
+function isInUtf8(contentType = '', type) {
   const [mediaType, ...parameters] = contentType.split(';').map((part) => part.trim().toLowerCase());
-  if (!/^application\/([a-z0-9!#$&^_.+-]+\+)?json$/.test(mediaType)) return false;
+  if (!type.test(mediaType)) return false;
   return parameters
     .filter((parameter) => /^charset\s*=/.test(parameter))
     .every((parameter) => /^charset\s*=\s*("utf-8"|utf-8)$/.test(parameter));

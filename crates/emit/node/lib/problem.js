@@ -184,8 +184,9 @@ const problems = {
   unsupported_media_type: {
     status: 415,
     title: 'Unsupported media type',
-    detail: ({ coded, types }) => {
+    detail: ({ coded, types, takesRows }) => {
       if (coded) return 'send the body without `Content-Encoding`';
+      if (takesRows) return `send the body as ${oneOf(['application/json', 'text/csv'])}`;
       return types ? `send the body as ${oneOf(types)}` : 'send the body as `application/json`';
     },
     // RFC 9110, 15.5.16: says that it is the coding, and which one would do. RFC 5789, 2.2: which media types would.

@@ -6,6 +6,7 @@
 // as a text).
 
 import { readJson } from './body.js';
+import { typedRecord } from './csv.js';
 import { Decimal, decimalOf, parseDecimal } from './decimal.js';
 import { Problem } from './problem.js';
 
@@ -142,7 +143,8 @@ export async function validateList(request, shape, { maximum, ...bounds }) {
   };
   if (!Array.isArray(list)) refuse([{ pointer: '', code: 'type', detail: 'must be a list' }]);
   if (list.length < 1 || list.length > maximum) refuse([{ pointer: '', code: 'range', detail: `must have between 1 and ${maximum} entries` }]);
-  const checked = list.map((entry) => checkRecord(membersOf(entry), shape, () => true));
+  const entryOf = (entry) => (request.isCsv ? typedRecord(entry, shape) : entry);
+  const checked = list.map((entry) => checkRecord(membersOf(entryOf(entry)), shape, () => true));
   const wrong = checked.flatMap(({ errors }, index) => errors.map((error) => ({ ...error, pointer: `/${index}${error.pointer}` })));
   if (wrong.length > 0) refuse(wrong);
   return { records: checked.map(({ input }) => input) };

@@ -108,6 +108,14 @@ impl Writer {
                 content[JSON_PATCH] = json!({"schema": schema, "example": operations(&outline.endpoint.example)});
             }
             operation["requestBody"] = json!({"required": true, "content": content});
+            if let Some(several) = outline.several {
+                let description = format!(
+                    "A record, or a list of up to {}. As `{}` each row behind the header row is a record of such a list.",
+                    several.max,
+                    RowsFormat::Csv.media_type()
+                );
+                operation["requestBody"]["description"] = description.into();
+            }
         }
         operation["responses"] = self.responses(plan, outline);
         operation
