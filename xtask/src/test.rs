@@ -28,7 +28,7 @@ const FURTHER_MANIFESTS: [&str; 7] = [
 ];
 /// What the tests need beside the application's own packages: a compiler, providers' own packages for their simulators, a provider at
 /// which somebody agrees and a client of such, a mail server with somebody who reads mails, and what runs collections of API clients.
-const TEST_PACKAGES: [(&str, &str); 9] = [
+const TEST_PACKAGES: [(&str, &str); 10] = [
     ("typescript", "5.9.3"),
     ("stripe", "23.1.0"),
     ("@hubspot/api-client", "13.5.0"),
@@ -38,6 +38,7 @@ const TEST_PACKAGES: [(&str, &str); 9] = [
     ("smtp-server", "3.21.6"),
     ("mailparser", "3.14.2"),
     ("newman", "6.2.2"),
+    ("standardwebhooks", "1.1.1"),
 ];
 const LIB: &str = "crates/emit/node/lib";
 const BREACHED: &str = "crates/vocab/src/password/breached.txt";

@@ -12,6 +12,7 @@ mod own_file;
 mod provider;
 mod relation;
 mod segment;
+mod sender;
 #[cfg(test)]
 mod tests;
 mod word;
@@ -25,6 +26,7 @@ pub use own::{OWN_COLUMNS, OWN_TABLES, OwnFiles};
 pub use own_file::OwnFile;
 pub use provider::{ProviderFolder, built_in_providers};
 pub use relation::{Belonging, Count, Link, OnDelete, Ownership, Relations};
+pub use sender::Sender;
 pub use word::WordRule;
 
 use guard::Guard;
@@ -38,6 +40,7 @@ include!(concat!(env!("OUT_DIR"), "/files.rs"));
 const WORD_FILE: (&str, &str) = ("words.yaml", include_str!("../words.yaml"));
 const RELATION_FILE: (&str, &str) = ("relations.yaml", include_str!("../relations.yaml"));
 const GUARD_FILE: (&str, &str) = ("guarded.yaml", include_str!("../guarded.yaml"));
+const SENDER_FILE: (&str, &str) = ("senders.yaml", include_str!("../senders.yaml"));
 const EVENT_FILE: (&str, &str) = ("events.yaml", include_str!("../events.yaml"));
 
 /// Everything that is known.
@@ -54,6 +57,7 @@ pub struct Catalog {
     /// By event; a workspace's own stand in the place of those of this build.
     mails: BTreeMap<EventName, MailTemplate>,
     words: Vec<WordRule>,
+    senders: BTreeMap<String, Sender>,
     guard: Guard,
     /// The provider that is asked for. Reading them all takes long.
     provider: Option<Manifest>,
@@ -84,6 +88,7 @@ impl Catalog {
             events: BTreeMap::new(),
             mails: BTreeMap::new(),
             words: Vec::new(),
+            senders: read(SENDER_FILE.0, SENDER_FILE.1)?,
             guard: read(GUARD_FILE.0, GUARD_FILE.1)?,
             provider: None,
         };
@@ -116,6 +121,17 @@ impl Catalog {
     #[must_use]
     pub fn provider(&self, name: &ProviderName) -> Option<&Manifest> {
         self.provider.as_ref().filter(|manifest| manifest.provider.provider == *name)
+    }
+
+    /// The sender of that name.
+    #[must_use]
+    pub fn sender(&self, name: &str) -> Option<&Sender> {
+        self.senders.get(name)
+    }
+
+    /// The names of all senders whose proof is known.
+    pub fn senders(&self) -> impl Iterator<Item = &str> {
+        self.senders.keys().map(String::as_str)
     }
 
     /// Whether a segment names an action (`login`) or the caller (`profile`): such a path is no collection of records.

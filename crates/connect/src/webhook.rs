@@ -1,8 +1,11 @@
 //! What providers tell us: a call comes in with the manifest's part on webhooks, events in our words go out, or the reason why it is
 //! none. Every event is told apart from those before by the manifest's key; nothing is kept, sent or fetched here.
 
+mod sender;
 #[cfg(test)]
 mod tests;
+
+pub use sender::{Told as ToldBySender, hear};
 
 use crate::account::Inputs;
 use crate::document;
@@ -112,25 +115,7 @@ pub fn receive(
     if call.method != Method::Post.as_str() {
         return Err(NotReceived::NotTaken);
     }
-    let early = Told { account, call, body: &Value::Null };
-    let values = |text: &Text| fill::text(text, &early).ok().flatten().map(Secret::new);
-    for way in &webhooks.verify {
-        match way {
-            Verification::Hmac(hmac) => verify_hmac(hmac, call, &values)?,
-            Verification::Digest(digest) => verify_digest(digest, call, &values)?,
-            Verification::PublicKey(key) => verify_public_key(key, call, &values)?,
-            Verification::FixedHeader { name, value } => verify_fixed_header(name, value, call, &values)?,
-            Verification::Basic { user, password } => verify_basic(user, password, call, &values)?,
-            Verification::SecretPath(_) => secret_path(account, call)?,
-            Verification::BodyHolds { .. } => {}
-            Verification::Certificate(certificate) => {
-                let (file, trusted) = proofs.certificate.as_ref().ok_or(NotReceived::Unproved)?;
-                verify_certificate(certificate, call, &values, file, trusted)?;
-            }
-            Verification::Ask { .. } if !proofs.is_confirmed => return Err(NotReceived::Unproved),
-            Verification::Ask { .. } => {}
-        }
-    }
+    webhooks.verify.iter().try_for_each(|way| proved(way, account, call, proofs))?;
     let document = read(&webhooks.body, call.body)?;
     let told = Told { account, call, body: &document };
     for way in &webhooks.verify {
@@ -160,6 +145,28 @@ pub fn receive(
     let body = acknowledge.body.as_ref().map(|body| fill::text(body, &told)).transpose()?.flatten().unwrap_or_default();
     let reply = Reply { status: acknowledge.status, media_type: acknowledge.media_type.clone(), body };
     Ok(Received::Events(heard.into_iter().flatten().collect(), reply))
+}
+
+/// Whether a call is its sender's, as far as that can be told before its body is read.
+fn proved(way: &Verification, account: &dyn Scope, call: &Call<'_>, proofs: &Proofs) -> Result<(), NotReceived> {
+    let early = Told { account, call, body: &Value::Null };
+    let values = |text: &Text| fill::text(text, &early).ok().flatten().map(Secret::new);
+    match way {
+        Verification::Hmac(hmac) => verify_hmac(hmac, call, &values)?,
+        Verification::Digest(digest) => verify_digest(digest, call, &values)?,
+        Verification::PublicKey(key) => verify_public_key(key, call, &values)?,
+        Verification::FixedHeader { name, value } => verify_fixed_header(name, value, call, &values)?,
+        Verification::Basic { user, password } => verify_basic(user, password, call, &values)?,
+        Verification::SecretPath(_) => secret_path(account, call)?,
+        Verification::BodyHolds { .. } => {}
+        Verification::Certificate(certificate) => {
+            let (file, trusted) = proofs.certificate.as_ref().ok_or(NotReceived::Unproved)?;
+            verify_certificate(certificate, call, &values, file, trusted)?;
+        }
+        Verification::Ask { .. } if !proofs.is_confirmed => return Err(NotReceived::Unproved),
+        Verification::Ask { .. } => {}
+    }
+    Ok(())
 }
 
 /// What the provider is asked about a call with.

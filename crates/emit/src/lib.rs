@@ -65,7 +65,7 @@ pub fn files(plan: &Plan, beside: &[&Beside<'_>]) -> Result<Files, EmitError> {
         files.insert(node::guide(plan, one), other.guide.clone());
     }
     files.extend(node::files(plan, &services)?);
-    if !plan.api.endpoints.is_empty() {
+    if plan.api.has_clients() {
         files.extend(client::files(plan));
         files.insert("documentation/postman-collection.json".to_owned(), collection::collection(plan));
     }

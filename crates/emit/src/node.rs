@@ -132,6 +132,14 @@ const LIB_OF_SERVICES: &[(&str, &str)] = &[
     ("lib/webhooks.js", include_str!("../node/lib/webhooks.js")),
 ];
 
+/// What travels besides with one that senders call.
+const LIB_OF_SENDERS: &[(&str, &str)] = &[
+    ("lib/hearing.js", include_str!("../node/lib/hearing.js")),
+    ("lib/provider/place.js", include_str!("../node/lib/provider/place.js")),
+    ("lib/provider/signature.js", include_str!("../node/lib/provider/signature.js")),
+    ("lib/provider/values.js", include_str!("../node/lib/provider/values.js")),
+];
+
 /// What travels besides with one that gets tokens of a provider.
 const LIB_OF_TOKENS: &[(&str, &str)] = &[
     SUCCESSOR,
@@ -229,6 +237,7 @@ pub fn files(plan: &Plan, services: &[Integrated<'_>]) -> Result<Files, EmitErro
         (!mails.is_empty(), LIB_OF_MAILS),
         (speaks || !mails.is_empty(), LIB_OF_DELIVERIES),
         (speaks, LIB_OF_SERVICES),
+        (!plan.api.senders_secrets().is_empty(), LIB_OF_SENDERS),
         (services.iter().any(Integrated::gets_tokens), LIB_OF_TOKENS),
         (has_return_page, RETURN_PAGE),
     ] {
@@ -253,7 +262,7 @@ pub fn files(plan: &Plan, services: &[Integrated<'_>]) -> Result<Files, EmitErro
         files.insert("mails.json".to_owned(), pretty(&mails));
     }
     let cases = cases::all(plan, services);
-    if let Some(signatures) = cases::signatures(services) {
+    if let Some(signatures) = cases::signatures(plan, services) {
         files.insert("test/signatures.js".to_owned(), generated(plan, Comment::Slashes, SIGNATURES));
         files.insert("test/signatures.json".to_owned(), pretty(&signatures));
     }
@@ -362,9 +371,11 @@ fn rendered(plan: &Plan, services: &[Integrated<'_>], application: &driver::Appl
             link => mail.link.as_ref().map_or_else(|| "-".to_owned(), |link| format!("`{}`", link.path)),
         }).collect::<Vec<_>>(),
         services => wiring.services,
+        clients => plan.api.has_clients(),
+        senders_secrets => plan.api.senders_secrets().into_iter().map(str::to_owned).collect::<Vec<_>>(),
         brought => wiring.brought,
         returns => wiring.returns,
-        calls => cases::signatures(services).is_some(),
+        calls => cases::signatures(plan, services).is_some(),
         listens => services.iter().any(|one| one.module.is_ok() && one.listens()),
         inner => if plan.api.cors == Cors::On { "closed" } else { "application" },
         speaks => services.iter().any(|one| one.module.is_ok()),

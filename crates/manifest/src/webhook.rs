@@ -239,7 +239,7 @@ impl SignatureAlgorithm {
 }
 
 /// What the text of a key is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyForm {
     /// The key itself.
@@ -247,6 +247,8 @@ pub enum KeyForm {
     Text,
     /// The key in Base64.
     Base64,
+    /// The key in Base64, perhaps behind a text such as `whsec_`.
+    Base64Behind(String),
 }
 
 /// How a header holds a signature.
@@ -266,6 +268,8 @@ pub enum SignatureForm {
         #[serde(default)]
         timestamp: Option<String>,
     },
+    /// `v1,... v1a,... v1,...`: any behind that word will do.
+    Versions(String),
 }
 
 /// How bytes are written.
@@ -464,4 +468,72 @@ pub struct ProviderEvent {
     /// Why it means nothing to us.
     #[serde(default)]
     pub ignored: Option<String>,
+}
+
+/// Where something of a call stands: `header:X-GitHub-Event`, `/data/id`, or `says:` and the text itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Source {
+    /// In a header of that name.
+    Header(String),
+    /// In the body; the empty path is all of it.
+    Body(Pointer),
+    /// Nowhere: it is this text, whatever the call says.
+    Says(String),
+}
+
+/// Why a text is no place in a call.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSource {
+    /// Its path is none.
+    #[error(transparent)]
+    Pointer(#[from] crate::pointer::InvalidPointer),
+    /// Its header has no name that a header can have.
+    #[error("`{0}` is no name of a header")]
+    Header(String),
+}
+
+impl Source {
+    /// Reads a place.
+    ///
+    /// # Errors
+    /// [`InvalidSource`] with the reason.
+    pub fn parse(text: &str) -> Result<Self, InvalidSource> {
+        if let Some(name) = text.strip_prefix("header:") {
+            let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+            let is_good = !name.is_empty() && name.bytes().all(is_name);
+            return if is_good {
+                Ok(Self::Header(name.to_owned()))
+            } else {
+                Err(InvalidSource::Header(name.to_owned()))
+            };
+        }
+        match text.strip_prefix("says:") {
+            Some(said) => Ok(Self::Says(said.to_owned())),
+            None => Ok(Self::Body(Pointer::parse(text)?)),
+        }
+    }
+}
+
+impl TryFrom<String> for Source {
+    type Error = InvalidSource;
+    fn try_from(text: String) -> Result<Self, InvalidSource> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Source> for String {
+    fn from(source: Source) -> String {
+        source.to_string()
+    }
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Header(name) => write!(formatter, "header:{name}"),
+            Self::Body(pointer) => write!(formatter, "{pointer}"),
+            Self::Says(text) => write!(formatter, "says:{text}"),
+        }
+    }
 }

@@ -339,6 +339,16 @@ impl Failure {
         }
     }
 
+    /// Somebody must say what the senders of calls prove them with.
+    pub(crate) fn sender(missing: &str) -> Self {
+        let message = format!("the API is called by senders, and what they prove it with is not there: {missing}");
+        let hint = "`producer secrets set NAME` gives it, with the secret that the sender shows or is told; a variable of the environment with that name wins over it";
+        Self {
+            place: Some("api_requirements.endpoints".to_owned()),
+            ..Self::new(FailureKind::AuthenticationSetup, "sender_secret_missing", message, hint)
+        }
+    }
+
     /// The settings of the workspace are wrong.
     pub(crate) fn settings(error: &WrongSettings) -> Self {
         let hint = "mend it, and run the task again";

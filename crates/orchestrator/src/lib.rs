@@ -39,6 +39,7 @@ mod roles;
 mod run;
 mod sandbox;
 mod secret_commands;
+mod senders;
 mod serving;
 mod settings;
 mod simulating;

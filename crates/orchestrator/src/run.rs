@@ -23,6 +23,7 @@ use crate::registration;
 use crate::response::{CheckOutcome, DatabaseState, Metadata, Output, Response, ServingState, Status, Verification};
 use crate::roles;
 use crate::sandbox::Sandbox;
+use crate::senders;
 use crate::serving::{routes, running_server, url};
 use crate::settings::WorkspaceSettings;
 use crate::verify;
@@ -242,6 +243,14 @@ async fn attempt(
                 Sandbox::On => warnings.push(issuing::warning(&unsaid)),
                 Sandbox::Off => return Err(of_task(Stop::Asks(Box::new(issuing::asked(&unsaid))))),
             }
+        }
+        let unsaid = senders::unsaid(workspace, api).map_err(|failure| of_task((*failure).into()))?;
+        match options.sandbox {
+            Sandbox::On if !unsaid.is_empty() => warnings.push(senders::warning(&unsaid)),
+            Sandbox::Off if !unsaid.is_empty() => {
+                return Err(of_task(Stop::Asks(Box::new(senders::asked(&unsaid)))));
+            }
+            Sandbox::On | Sandbox::Off => {}
         }
     }
     let ready = match provision(&planned.plan, options, &mut warnings, progress).map_err(of_task)? {

@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::issuing;
 use crate::located::Opened;
 use crate::mailing;
+use crate::senders;
 use crate::settings::{WorkspaceSettings, WrongSettings};
 use crate::tokens::{KeptTokens, is_token};
 use crate::workspace::{RunningServer, Workspace, WorkspaceFailure};
@@ -287,6 +288,8 @@ struct Active {
     account: Option<Account>,
     /// The account before a secret of it was replaced, for as long as that one is taken.
     before: Option<(Account, Timestamp)>,
+    /// What senders of calls prove them with.
+    senders: BTreeMap<String, Secret<String>>,
     /// What the servers share, where people sign in.
     secret: Option<Secret<String>>,
     /// What brings what proves the provider's calls, where that does not come with them.
@@ -326,7 +329,8 @@ impl ActivePlans {
                 true => Some(account::shared_secret(workspace).map_err(ServeFailure::Account)?),
                 false => None,
             };
-            plans.push(Active { plan, store, account, before, prover, secret });
+            let senders = senders::secrets(workspace, &plan).map_err(ServeFailure::Account)?;
+            plans.push(Active { plan, store, account, before, prover, senders, secret });
         }
         if plans.is_empty() {
             return Err(ServeFailure::Nothing);
@@ -345,11 +349,10 @@ impl ActivePlans {
                 before: active.before.as_ref().map(|(before, until)| (scope(before), *until)),
                 prover: active.prover.clone(),
             },
-            None => self.awaited(&active.plan).map_or_else(no_account, |account| Counterpart {
-                account: scope(account),
-                before: None,
-                prover: None,
-            }),
+            None => {
+                let account = self.awaited(&active.plan).map_or_else(|| no_account().account, scope);
+                Counterpart { account: senders::scope(account, &active.senders), before: None, prover: None }
+            }
         };
         let served = self.plans.iter();
         served

@@ -1,6 +1,7 @@
 //! An API: its endpoints with their procedures, rate limits and events.
 
 use crate::accounts::{AccountPage, AccountTask, Accounts};
+use crate::hearing::Hearing;
 use crate::mail::Mail;
 use crate::procedure::{Item, Procedure, Roles, Scheme, Step, Trigger};
 use crate::scope::Scope;
@@ -44,6 +45,21 @@ pub struct Seed {
     pub clear: Vec<String>,
     /// Makes the rows.
     pub rows: Vec<String>,
+}
+
+impl ApiPlan {
+    /// Whether somebody else than senders can call it, who sign what they send.
+    #[must_use]
+    pub fn has_clients(&self) -> bool {
+        self.endpoints.iter().any(|endpoint| endpoint.hearing().is_none())
+    }
+
+    /// What the secrets are called by which senders of calls are known, each once.
+    #[must_use]
+    pub fn senders_secrets(&self) -> BTreeSet<&str> {
+        let proofs = self.endpoints.iter().filter_map(Endpoint::hearing).flat_map(|hearing| &hearing.proofs);
+        proofs.map(|proof| proof.secret.as_str()).collect()
+    }
 }
 
 impl Seed {
@@ -153,6 +169,15 @@ pub struct EventDeclaration {
 }
 
 impl Endpoint {
+    /// What it knows of the calls of a sender, where it is called by one.
+    #[must_use]
+    pub fn hearing(&self) -> Option<&Hearing> {
+        self.procedure.body.iter().find_map(|item| match item {
+            Item::Let(_, Step::Hear(hearing)) => Some(&**hearing),
+            _ => None,
+        })
+    }
+
     /// What it needs of the key that it is called with.
     #[must_use]
     pub fn scope(&self) -> Option<&Scope> {

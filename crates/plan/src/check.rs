@@ -186,7 +186,8 @@ impl Checker {
             | Step::SetSession(None)
             | Step::Ping
             | Step::Generate(_)
-            | Step::Received(_) => {}
+            | Step::Received(_)
+            | Step::Hear(_) => {}
             Step::Recall(claim) => self.slot(claim, slots),
             Step::Validate(
                 Input::Body(_)

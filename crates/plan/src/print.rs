@@ -6,6 +6,7 @@ pub use service::service;
 
 use crate::database::Undo;
 use crate::database::permission::PermissionStatement;
+use crate::hearing::Hearing;
 use crate::procedure::{
     Each, Generated, GraphQlOperation, Input, Item, LimitKey, Outcome, Procedure, Response, RowsFormat, Scheme, Step,
     Trigger, Writes,
@@ -17,6 +18,7 @@ use crate::query::{
 use crate::shape::{Presence, Shape};
 use crate::value::{Condition, RequestValue, Value};
 use crate::{DatabasePlan, Decision, Migration, Plan, TaskPlan};
+use manifest::webhook::Source;
 use std::fmt::Write as _;
 use vocab::{Datum, FieldName};
 
@@ -245,6 +247,7 @@ pub fn step_name(step: &Step) -> &'static str {
         Step::Await { .. } => "await",
         Step::Fetch { .. } => "fetch",
         Step::Received(_) => "receive",
+        Step::Hear(_) => "hear",
         Step::IssueToken { .. } => "issue token",
         Step::Presign { .. } => "presign",
     }
@@ -335,11 +338,33 @@ fn step(step: &Step) -> String {
             let names: Vec<&str> = fields.iter().map(|(field, _)| field.as_str()).collect();
             format!("{name} {{ {} }}", names.join(", "))
         }
+        Step::Hear(hearing) => hear(name, hearing),
         Step::IssueToken { claims, lifetime_seconds } => format!("{name} {} for {lifetime_seconds} s", record(claims)),
         Step::Presign { provider, key, lifetime_seconds } => {
             format!("{name} {provider} {} for {lifetime_seconds} s", value(key))
         }
     }
+}
+
+fn hear(name: &str, hearing: &Hearing) -> String {
+    let secrets: Vec<&str> = hearing.proofs.iter().map(|proof| proof.secret.as_str()).collect();
+    let said = |what: &str, source: &Option<Source>| {
+        source.as_ref().map_or_else(String::new, |source| format!(", {what} at `{source}`"))
+    };
+    let types = match &hearing.accepts[..] {
+        [] => String::new(),
+        types => format!(", of {}", types.join(" or ")),
+    };
+    let fields = hearing.fields.iter().map(|(field, source)| format!("{field} at `{source}`"));
+    format!(
+        "{name} {} by {}{}{}{types}, as {} with {}",
+        hearing.title,
+        secrets.join(" or "),
+        said("which", &hearing.id),
+        said("type", &hearing.kind),
+        shape(&hearing.shape),
+        fields.collect::<Vec<_>>().join(", "),
+    )
 }
 
 fn shape(of: &Shape) -> String {

@@ -24,6 +24,8 @@ pub enum Problem {
     MissingSession,
     /// The session is unknown or has ended.
     InvalidSession,
+    /// The call is not proved to be its sender's.
+    InvalidSignature,
     /// The request brings no address and password.
     MissingPassword,
     /// Those of the request are wrong.
@@ -92,7 +94,7 @@ pub enum Problem {
 
 impl Problem {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 42] = [
         Self::MalformedRequest,
         Self::MalformedBody,
         Self::MalformedIdempotencyKey,
@@ -102,6 +104,7 @@ impl Problem {
         Self::InvalidToken,
         Self::MissingSession,
         Self::InvalidSession,
+        Self::InvalidSignature,
         Self::MissingPassword,
         Self::InvalidPassword,
         Self::WrongCredentials,
@@ -211,6 +214,12 @@ impl Problem {
             Self::InvalidSession => {
                 ("invalid-session", 401, "Authentication failed", Some("the session is unknown, or it has ended"))
             }
+            Self::InvalidSignature => (
+                "invalid-signature",
+                401,
+                "Authentication failed",
+                Some("the call is not proved to be that of its sender"),
+            ),
             Self::MissingPassword => (
                 "missing-password",
                 401,

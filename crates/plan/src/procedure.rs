@@ -1,6 +1,7 @@
 //! A procedure: what happens on a request, an event, a schedule or a webhook, as bindings, transactions, matches and exits.
 //! The native server, the Node.js emitter and the documents interpret procedures; none of them knows behaviours.
 
+use crate::hearing::Hearing;
 use crate::problem::Problem;
 use crate::query::{Cardinality, Holes, OnConflict, Query, Write};
 use crate::scope::Scope;
@@ -313,6 +314,9 @@ pub enum Step {
         /// Its input.
         input: Vec<(FieldName, Value)>,
     },
+    /// Reads a call, and asks whether it is its sender's, over its bytes as they came, or ends with 401. One of a type that is not taken
+    /// ends with 204. Then its fields are checked, or it ends with 4xx. Gives a record: [`Hearing::names`].
+    Hear(Box<Hearing>),
     /// What a provider's call says. Its signature was checked and it was read as the manifest says before the procedure began.
     /// Gives a record.
     Received(Vec<(FieldName, FieldType)>),
@@ -758,6 +762,7 @@ impl Step {
             | Self::Write(Write::Insert { on_conflict: OnConflict::Fail | OnConflict::Replace { .. }, .. })
             | Self::Emit { .. }
             | Self::Received(_)
+            | Self::Hear(_)
             | Self::IssueToken { .. }
             | Self::Presign { .. } => None,
         }
@@ -782,7 +787,8 @@ impl Step {
             | Self::VerifyPassword { .. }
             | Self::Await { .. }
             | Self::Fetch { .. }
-            | Self::Received(_) => StepPlace::Outside,
+            | Self::Received(_)
+            | Self::Hear(_) => StepPlace::Outside,
             Self::Recall(_) | Self::Patched { .. } | Self::Write(_) | Self::Emit { .. } => StepPlace::Inside,
             Self::Generate(_)
             | Self::Evaluate(_)

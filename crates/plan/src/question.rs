@@ -179,6 +179,7 @@ impl Asker {
             | Step::HashPassword(_)
             | Step::VerifyPassword { .. }
             | Step::Received(_)
+            | Step::Hear(_)
             | Step::SetSession(_)
             | Step::Write(_)
             | Step::Emit { .. }
@@ -280,7 +281,8 @@ fn does(step: &Step) -> bool {
         | Step::HashPassword(_)
         | Step::VerifyPassword { .. }
         | Step::Read { .. }
-        | Step::Received(_) => false,
+        | Step::Received(_)
+        | Step::Hear(_) => false,
     }
 }
 

@@ -118,6 +118,7 @@ impl Found<'_> {
             | Step::Await { .. }
             | Step::Fetch { .. }
             | Step::Received(_)
+            | Step::Hear(_)
             | Step::IssueToken { .. }
             | Step::Presign { .. } => {}
         }

@@ -230,6 +230,7 @@ pub fn companion(
         access: None,
         condition: None,
         hidden: Vec::new(),
+        webhook: None,
         cache: None,
         place: like.place.clone(),
     }

@@ -6,6 +6,7 @@ use crate::body_size::max_body_bytes;
 use crate::codes;
 use crate::condition::{self, Asked};
 use crate::entity::{self, Resolved, snake_case};
+use crate::incoming;
 use crate::intent::{Inferred, infer, is_version, target};
 use crate::key::RecordKey;
 use crate::lookup::{self, Lookup};
@@ -168,14 +169,14 @@ impl Designer<'_> {
 
     fn check_kind(&mut self, kind: &Spanned<ApiKind>) {
         match kind.value {
-            ApiKind::Rest => {}
-            ApiKind::GraphQl | ApiKind::Webhook => self.problems.push(
+            ApiKind::Rest | ApiKind::Webhook => {}
+            ApiKind::GraphQl => self.problems.push(
                 Diagnostic::error(
                     codes::API_TYPE_NOT_BUILT,
                     format!("this producer does not make `{}` APIs yet", kind.value.as_str()),
                     &kind.place,
                 )
-                .with_help("use `type: \"rest\"`"),
+                .with_help("use `type: \"rest\"`, or `\"webhook\"` for what other systems call"),
             ),
         }
     }
@@ -198,6 +199,10 @@ impl Designer<'_> {
         let problems_before = self.problems.len();
         let requirements = known.requirements;
         let scheme = self.scheme(endpoint);
+        if let Some(problem) = incoming::check(endpoint, requirements.kind.value) {
+            self.problems.push(problem);
+            return None;
+        }
         self.problems.extend(path_taken(endpoint).into_iter().chain(overrides::check_access(endpoint)));
         let cache = overrides::cache(endpoint).map_err(|problem| self.problems.push(problem)).ok();
         let mut inferred =
@@ -218,7 +223,8 @@ impl Designer<'_> {
         let policy = self.policy(endpoint, requirements);
         let quota = self.policies.iter().find(|known| known.name == policy).map_or(0, |known| known.quota);
         let (role, grant) = (overrides::role(endpoint), overrides::grant(endpoint));
-        let guarded = Guarded { scheme, role, grant, policy, by, quota };
+        let is_signed = endpoint.webhook.is_some();
+        let guarded = Guarded { scheme, is_signed, role, grant, policy, by, quota };
         let lowered = self.lower(endpoint, &inferred, &resolved, &guarded, known);
         lowered.map(|endpoint| Endpoint { cache: cache.unwrap_or(Cache::NoStore), ..endpoint })
     }
@@ -291,12 +297,19 @@ impl Designer<'_> {
             shelves: Shelves::of_orders(self.catalog, known.tables, &entity.entity, &table),
             known_by: self.known_by,
             consents: consents.as_ref(),
+            heard: None,
             needs_user: owner.is_some()
                 || parent.as_ref().is_some_and(|parent| parent.owner.is_some())
                 || guarded.role.is_some()
                 || condition.iter().any(condition::asks_for_caller)
                 || matches!(inferred.behaviour.works_on, WorksOn::Account | WorksOn::Shop),
         };
+        let heard = endpoint
+            .webhook
+            .as_ref()
+            .map(|webhook| incoming::heard(endpoint, webhook, resolved, &given.shape(), &guarded.policy, self.catalog));
+        let heard = heard.transpose().map_err(|problems| self.refuse(problems)).ok()?;
+        let given = Given { heard: heard.as_ref(), ..given };
         let mut behaved = inferred.behaviour.lower(&given);
         overrides::narrow_listing(endpoint, &mut behaved).map_err(|problems| self.refuse(problems)).ok()?;
         let (lookups, open) = lookup::of_list(endpoint, &behaved.body, &table);
@@ -579,6 +592,9 @@ impl Designer<'_> {
                 "asks for an access token or the cookie of a session",
                 "other endpoints of the task say `authentication: jwt_token` and `session`",
             ),
+            None if guarded.is_signed => {
+                ("asks for the proof of its sender", "the task says `authentication: signature`")
+            }
             None => ("is open to everybody", "the task says `authentication: none`"),
         };
         let (decision, reason) = match (&guarded.role, &guarded.grant) {
@@ -600,6 +616,9 @@ impl Designer<'_> {
             (LimitKey::Principal, Some(Scheme::ApiKey) | None) => {
                 ("counts requests by API key", "keys tell callers apart, addresses do not")
             }
+            (LimitKey::Address | LimitKey::Field(..), _) if guarded.is_signed => {
+                ("counts calls of strangers by client address", "what its sender has proved is never too much")
+            }
             (LimitKey::Address | LimitKey::Field(..), _) => {
                 ("counts requests by client address", "an open endpoint knows nothing else of its callers")
             }
@@ -620,7 +639,7 @@ impl Designer<'_> {
 
     fn scheme(&self, endpoint: &spec::Endpoint) -> Option<Scheme> {
         match endpoint.authentication {
-            Authentication::None => None,
+            Authentication::None | Authentication::Signature => None,
             Authentication::ApiKey => Some(Scheme::ApiKey),
             Authentication::Jwt if self.known_by == KnownBy::Both && self.brought.contains(&subject_of(endpoint)) => {
                 Some(Scheme::SignedIn)
@@ -836,6 +855,9 @@ impl Designer<'_> {
             let claims = |item: &Item| matches!(item, Item::Let(_, Step::Claim));
             if endpoints.iter().any(|endpoint| endpoint.procedure.body.iter().any(claims)) {
                 self.add_table(system::idempotency_answers());
+            }
+            if endpoints.iter().any(|endpoint| endpoint.hearing().is_some()) {
+                self.add_table(system::inbox_events());
             }
         }
     }

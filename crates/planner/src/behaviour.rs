@@ -15,9 +15,11 @@ mod record_list;
 mod record_merge;
 mod record_replace;
 mod record_update;
+mod webhook;
 
 pub use self::record_list::MAX_PAGE;
 use crate::account::KnownBy;
+use crate::incoming::Heard;
 use crate::intent::target;
 use crate::key::{Origin, RecordKey};
 use crate::service::checkout::Selling;
@@ -45,6 +47,8 @@ const MAX_RECORDS: u32 = 1000;
 /// Who may call, and how often.
 pub struct Guarded {
     pub scheme: Option<Scheme>,
+    /// Whether its sender proves every call by itself.
+    pub is_signed: bool,
     /// What the account of who calls must be.
     pub role: Option<Roles>,
     /// What the token of who calls must have been granted.
@@ -111,6 +115,8 @@ pub struct Given<'a> {
     pub known_by: KnownBy,
     /// Where it is kept who has asked for a newsletter and who has confirmed it; none where nobody has to.
     pub consents: Option<&'a Table>,
+    /// What it knows of the calls of a sender, where one calls.
+    pub heard: Option<&'a Heard>,
     /// Whether it must know which user calls.
     pub needs_user: bool,
 }
@@ -500,6 +506,15 @@ const BEHAVIOURS: &[Behaviour] = &[
     },
 ];
 
+/// Takes the calls of a sender: no task asks for it by name, only by `webhook`.
+pub const HEARS: &Behaviour = &Behaviour {
+    name: "webhook",
+    does: "keeps what a sender tells, each call once",
+    ways: &[(Method::Post, PathKind::Collection)],
+    in_parents: false,
+    lower: webhook::lower,
+    ..PLAIN
+};
 /// Subscribes to a newsletter.
 pub const SUBSCRIBE_NEWSLETTER: &str = "newsletter_subscribe";
 /// Confirms it with the token of a mail.
@@ -644,11 +659,16 @@ impl Given<'_> {
         items.extend(self.checked_parameters());
         items.push(Item::Let(slot("input"), Step::Validate(Input::Body(self.shape()))));
         items.extend(self.consistent(|name| self.given(name)));
-        match self.record_key().origin {
-            Origin::Server => items.push(Item::Let(slot("id"), Step::Generate(Generated::Uuid))),
-            Origin::Database | Origin::Client => {}
-        }
+        items.extend(self.made_id());
         items
+    }
+
+    /// `let id = ...` of a new row, where the server makes it.
+    fn made_id(&self) -> Option<Item> {
+        match self.record_key().origin {
+            Origin::Server => Some(Item::Let(slot("id"), Step::Generate(Generated::Uuid))),
+            Origin::Database | Origin::Client => None,
+        }
     }
 
     /// `let place = ...`: the key of a thing that nobody here knows is checked like a field before it is stored.
@@ -827,10 +847,7 @@ impl Given<'_> {
         let fields = self.answer(|name| self.new_value(name.as_str()));
         let gives = fields.iter().map(|field| (field.name.clone(), field.value.clone())).collect();
         let mut stores = Vec::new();
-        match self.record_key().origin {
-            Origin::Server => stores.push(Item::Let(slot("id"), Step::Generate(Generated::Uuid))),
-            Origin::Database | Origin::Client => {}
-        }
+        stores.extend(self.made_id());
         stores.push(self.insert());
         stores.push(self.emit_new(event));
         if let Some(merge) = self.merge() {
@@ -1091,7 +1108,7 @@ impl Given<'_> {
         Patchable { shape, kept }
     }
 
-    fn shape(&self) -> Shape {
+    pub fn shape(&self) -> Shape {
         let fields = self.own_fields().map(|field| {
             let presence = match field.presence {
                 catalog::Presence::Required => Presence::Required,

@@ -19,8 +19,14 @@ const MOST_OF_LIST: u64 = 4 * 1024 * 1024;
 /// White space elsewhere.
 const SLACK: u64 = 4096;
 
+/// What a sender may send, in bytes.
+const MOST_OF_CALL: u64 = 1024 * 1024;
+
 /// In bytes. An endpoint without a body gets the least.
 pub fn max_body_bytes(procedure: &[Item]) -> u64 {
+    if procedure.iter().any(|item| matches!(item, Item::Let(_, Step::Hear(_)))) {
+        return MOST_OF_CALL;
+    }
     let shapes = procedure.iter().filter_map(|item| match item {
         Item::Let(_, Step::Validate(input)) => input.shape_of_body(),
         _ => None,

@@ -280,6 +280,9 @@ impl<'a> Asker<'a> {
     }
 
     fn cases(&self) -> Vec<HttpCase> {
+        if let Some(hearing) = self.endpoint.hearing() {
+            return calls::for_sender(self.path, hearing, &self.endpoint.example);
+        }
         let body = &self.endpoint.procedure.body;
         if self.endpoint.role().is_some() && !self.can_be_two() {
             let of = |scheme| self.wrong_proofs(scheme).into_iter().chain(self.wrong_roles(scheme)).collect();

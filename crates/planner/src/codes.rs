@@ -70,6 +70,8 @@ codes! {
     FIELD_NOT_TAKEN = "IP313";
     /// A service is to be told at times, which is not built.
     FREQUENCY_NOT_BUILT = "IP314";
+    /// Who calls an endpoint of an API for senders, or how that is proved, is not said.
+    CALLS_UNSAID = "IP315";
     /// A budget of plans on an engine that is not asked for estimates.
     NOTHING_ESTIMATED = "IP310";
     /// Reads are to go to replicas of an engine where they do not.

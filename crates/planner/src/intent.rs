@@ -1,8 +1,9 @@
 //! What an endpoint does: what the task says, or the first rule of the catalogue that fits, or an error that shows the way out.
 
-use crate::behaviour::{self, Behaviour, CONFIRM_NEWSLETTER, LEAVE_NEWSLETTER, WorksOn};
+use crate::behaviour::{self, Behaviour, CONFIRM_NEWSLETTER, HEARS, LEAVE_NEWSLETTER, WorksOn};
 use crate::codes::{BEHAVIOR_DOES_NOT_FIT, NOT_INFERRED, UNKNOWN_BEHAVIOR};
 use crate::entity::snake_case;
+use crate::incoming;
 use catalog::{Catalog, Intent, PathKind};
 use spec::{ApiRequirements, Endpoint, PathPattern, Segment, closest};
 use vocab::{Diagnostic, EntityName, EventName, FieldName};
@@ -62,6 +63,18 @@ pub fn target(path: &PathPattern) -> Option<Target<'_>> {
 /// # Errors
 /// Where no rule tells, or the task names a behaviour that is not known or does not fit.
 pub fn infer(endpoint: &Endpoint, requirements: &ApiRequirements, catalog: &Catalog) -> Result<Inferred, Diagnostic> {
+    if endpoint.webhook.is_some() {
+        HEARS
+            .fits(endpoint)
+            .map_err(|(why, help)| Diagnostic::error(BEHAVIOR_DOES_NOT_FIT, why, &endpoint.place).with_help(help))?;
+        let stated = endpoint.entity.as_ref().map(|entity| entity.value.clone());
+        let reason = match &stated {
+            Some(entity) => format!("the task says `webhook` and `entity: {entity}`"),
+            None => "the task says `webhook`, and no `entity`".to_owned(),
+        };
+        let entity = stated.or_else(|| EntityName::parse(incoming::ENTITY).ok());
+        return Ok(Inferred { behaviour: HEARS, entity, emits: None, reason });
+    }
     let rule = rule(endpoint, requirements, catalog);
     let stated_entity = endpoint.entity.as_ref().map(|entity| entity.value.clone());
     let of_entity = endpoint

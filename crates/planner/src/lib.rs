@@ -12,6 +12,7 @@ mod condition;
 mod database;
 mod documents;
 mod entity;
+mod incoming;
 mod intent;
 mod key;
 mod lookup;

@@ -50,7 +50,7 @@ pub fn check_access(endpoint: &Endpoint) -> Option<Diagnostic> {
 fn is_of_users(authentication: Authentication) -> bool {
     match authentication {
         Authentication::Jwt | Authentication::Session | Authentication::Basic | Authentication::OAuth => true,
-        Authentication::None | Authentication::ApiKey => false,
+        Authentication::None | Authentication::ApiKey | Authentication::Signature => false,
     }
 }
 

@@ -57,6 +57,7 @@ fn companion(like: &Endpoint, method: Method, path: String, behavior: &str) -> O
         access: like.access.clone(),
         condition: None,
         hidden: Vec::new(),
+        webhook: None,
         cache: None,
         place: like.place.clone(),
     })

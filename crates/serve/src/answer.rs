@@ -54,6 +54,7 @@ impl From<Problem> for Refusal {
             Problem::MissingSession | Problem::InvalidSession => {
                 vec![("www-authenticate", "Cookie realm=\"api\"".to_owned())]
             }
+            Problem::InvalidSignature => vec![("www-authenticate", "Signature realm=\"api\"".to_owned())],
             Problem::MissingPassword | Problem::InvalidPassword => {
                 vec![("www-authenticate", "Basic realm=\"api\", charset=\"UTF-8\"".to_owned())]
             }

@@ -24,7 +24,7 @@ use plan::procedure::{
 use plan::query::{Cardinality, Holes, OnConflict, Order, Output, Predicate, Query, Write};
 use plan::shape;
 use plan::value::{Comparison, Condition, Preference, RequestValue, Value};
-use plan::{DatabasePlan, Plan, Problem, Scope, ShapeField, accounts, check, print};
+use plan::{DatabasePlan, Hearing, Plan, Problem, Scope, ShapeField, accounts, check, print};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -130,6 +130,8 @@ pub(crate) enum Operation {
         method: Expression,
         path: Expression,
     },
+    /// Reads a call of a sender.
+    Hear(Box<Listening>),
     Received {
         slot: Option<usize>,
     },
@@ -310,6 +312,16 @@ pub(crate) struct Waiting {
     pub names: Vec<FieldName>,
     pub account: AccountScope,
     pub within: Duration,
+}
+
+/// What an endpoint knows of the calls of a sender.
+pub(crate) struct Listening {
+    pub slot: Option<usize>,
+    pub hearing: Hearing,
+    pub check: Check,
+    pub failures: Arc<Limiter>,
+    /// Where the secrets are.
+    pub account: AccountScope,
 }
 
 /// What an answer is made of.
@@ -764,6 +776,13 @@ impl Compiler<'_> {
                 Ok(Operation::May { slot, method: self.value(method)?, path: self.value(path)? })
             }
             Step::Received(_) => Ok(Operation::Received { slot }),
+            Step::Hear(hearing) => Ok(Operation::Hear(Box::new(Listening {
+                slot,
+                check: Check::new(&hearing.shape, self.max_body_bytes),
+                failures: self.limiter(&hearing.failures)?,
+                hearing: (**hearing).clone(),
+                account: Arc::clone(self.account),
+            }))),
             Step::Ping => Ok(Operation::Ping),
             Step::Generate(Generated::Uuid) => Ok(Operation::Uuid { slot }),
             Step::Generate(Generated::Address) => Ok(Operation::Address { slot }),
@@ -1052,6 +1071,7 @@ fn fields(step: &Step) -> Vec<FieldName> {
         Step::Authorize { scheme, .. } if scheme.is_user() => named(&CALLER),
         Step::May { .. } => named(&MAY),
         Step::Received(fields) => fields.iter().map(|(name, _)| name.clone()).collect(),
+        Step::Hear(hearing) => hearing.names().collect(),
         Step::Await { gives, .. } => gives.iter().map(|(name, _)| name.clone()).collect(),
         Step::Read { query: Query { outputs, .. }, .. } => {
             outputs.iter().map(|output| output.field().clone()).collect()

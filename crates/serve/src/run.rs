@@ -5,7 +5,7 @@ use crate::account::{Accounts, Caller, successor};
 use crate::answer::{Answer, Refusal};
 use crate::api_key::{ApiKeys, Known};
 use crate::at_work::{AtWork, Place};
-use crate::body::{Kind, Taken, read_json};
+use crate::body::{Kind, Taken, read_json, read_raw};
 use crate::cors::Origins;
 use crate::csv;
 use crate::encode::{self, Key};
@@ -18,20 +18,22 @@ use crate::page::{self, Page};
 use crate::password;
 use crate::patch::Patch;
 use crate::program::{
-    AnswerParts, AskedOfToken, Bound, CountedFor, Each, Expression, List, Operation, Program, Question, Waiting,
+    AnswerParts, AskedOfToken, Bound, CountedFor, Each, Expression, List, Listening, Operation, Program, Question,
+    Waiting,
 };
 use crate::rate_limit::{Attempt, Limiter, Standing, Verdict};
 use crate::reading::{Reading, typed};
 use crate::request::header;
 use crate::service::Service;
 use crate::session_cookie;
-use crate::validation::{Wrong, parameter_number, records};
-use crate::webhook::datum;
+use crate::validation::{MAX_DEPTH, Wrong, depth, parameter_number, records};
+use crate::webhook::{Sent, datum, problem};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use connect::delivery::{Awaited, awaited};
 use connect::fill;
+use connect::webhook::{NotReceived, ToldBySender, hear};
 use dialect::AnswerStatements;
 use http::{HeaderMap, Method, Uri};
 use hyper::body::Body;
@@ -420,6 +422,10 @@ where
                         let record = std::mem::take(&mut frame.received);
                         frame.set(*slot, Slot::Record(record));
                     }
+                    Operation::Hear(listening) => match Box::pin(self.hear(listening, frame)).await? {
+                        Some(record) => frame.set(listening.slot, Slot::Record(record)),
+                        None => return Ok(Flow::Exit(Answer::empty(204), Writes::Keep)),
+                    },
                     Operation::Ping => {
                         if let Err(error) = self.surroundings.store.ping().await {
                             tracing::warn!(request_id = frame.facts.request_id, error = %error, "the database does not answer");
@@ -651,6 +657,33 @@ where
         Ok((value, kind))
     }
 
+    /// A call of a sender; nothing where it is of a type that is not taken. One of a stranger counts against its address.
+    async fn hear(&mut self, listening: &Listening, frame: &Frame) -> Result<Option<Row>, Failure> {
+        self.place = None;
+        let bytes = read_raw(self.headers, self.body, listening.check.max_body_bytes).await?;
+        self.place = Some(self.surroundings.at_work.enter()?);
+        let Facts { method, uri, arrived, request_id, .. } = &frame.facts;
+        let sent = Sent::of(uri, self.headers, self.surroundings.known_as);
+        let call = sent.call(method, &bytes, *arrived);
+        let told = hear(&listening.hearing, &*listening.account, uri.path(), &call);
+        let ToldBySender { dedup, kind, fields } = match told {
+            Ok(_) if depth(&bytes) > MAX_DEPTH => return Err(Problem::MalformedBody.into()),
+            Ok(Some(told)) => told,
+            Ok(None) => return Ok(None),
+            Err(error) => {
+                let (title, path) = (&listening.hearing.title, uri.path());
+                tracing::warn!(request_id, sender = title, path, error = %error, "a call was not taken in");
+                if let NotReceived::Stranger(_) = error {
+                    self.limit(&listening.failures, &by_address(frame))?;
+                }
+                return Err(problem(&error).into());
+            }
+        };
+        let mut record = listening.check.record(&fields).map_err(Refusal::validation_failed)?;
+        record.extend([Datum::Text(dedup), Datum::Text(kind)]);
+        Ok(Some(record))
+    }
+
     fn limit(&mut self, limiter: &Arc<Limiter>, caller: &str) -> Result<(), Refusal> {
         let standing = limiter.take(caller);
         self.limit = Some((Arc::clone(limiter), standing));
@@ -839,6 +872,7 @@ fn data_block<'b>(
                 | Operation::ValidateQuery { .. }
                 | Operation::May { .. }
                 | Operation::Received { .. }
+                | Operation::Hear(_)
                 | Operation::Ping
                 | Operation::Await(_)
                 | Operation::Transaction(_) => unreachable!("a checked procedure has no such step in a transaction"),
@@ -1096,6 +1130,7 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
         | Operation::ValidateQuery { .. }
         | Operation::May { .. }
         | Operation::Received { .. }
+        | Operation::Hear(_)
         | Operation::Ping
         | Operation::Await(_)
         | Operation::Transaction(_)

@@ -10,7 +10,7 @@ use crate::counts::Counts;
 use crate::idempotency::{Claims, oldest_kept};
 use crate::issuer::Issuer;
 use crate::metrics::{Metrics, RouteMetrics, UNMATCHED};
-use crate::program::{Limiters, Program, Shared, UnservablePlan, compile};
+use crate::program::{Limiters, Operation, Program, Shared, UnservablePlan, compile};
 use crate::proxies::{Peer, Proxies};
 use crate::rate_limit::Limiter;
 use crate::reference_page;
@@ -18,13 +18,14 @@ use crate::request::{decoded, header, is_well_formed, request_id};
 use crate::response::{Asked, Sent, response};
 use crate::return_page;
 use crate::run::{Facts, Failure, Run, Surroundings, site};
-use crate::webhook::{Counterpart, Hook};
+use crate::webhook::{AccountScope, Counterpart, Hook};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response};
 use http_body_util::Empty;
 use hyper::body::Body;
 use jiff::Timestamp;
+use manifest::webhook::Verification;
 use plan::accounts::{CASE_ISSUER, KEYS_PATH, RESOURCE_PATH};
 use plan::api::{ApiPlan, Cors, Endpoint};
 use plan::procedure::Trigger;
@@ -115,6 +116,12 @@ struct Route {
     path: Box<str>,
     cors: Cors,
     targets: Vec<(Method, Target, RouteMetrics)>,
+}
+
+/// How a call is proved, and where what it is proved with is.
+pub(crate) struct Proved<'s> {
+    pub ways: Vec<&'s Verification>,
+    pub account: &'s AccountScope,
 }
 
 #[derive(Clone)]
@@ -448,13 +455,22 @@ impl Service {
         self.routes.at(path).ok().map(|found| &*found.value.path)
     }
 
-    /// What listens to a provider at a path.
-    pub(crate) fn hook(&self, path: &str) -> Option<&Hook> {
+    /// How calls are proved that come in at a path.
+    pub(crate) fn proved_at(&self, path: &str) -> Option<Proved<'_>> {
         let route = self.routes.at(path).ok()?.value;
         route.targets.iter().find_map(|(_, target, _)| match target {
-            Target::Webhook(hook) => Some(&**hook),
-            Target::Procedure(_)
-            | Target::Preflight
+            Target::Webhook(hook) => {
+                Some(Proved { ways: hook.webhooks.verify.iter().collect(), account: &hook.counterpart.account })
+            }
+            Target::Procedure(procedure) => procedure.program.operations.iter().find_map(|operation| match operation {
+                Operation::Hear(listening) => {
+                    let first = listening.hearing.proofs.first();
+                    let ways = first.iter().map(|proof| &proof.way).collect();
+                    Some(Proved { ways, account: &listening.account })
+                }
+                _ => None,
+            }),
+            Target::Preflight
             | Target::Health
             | Target::Ready
             | Target::Metrics

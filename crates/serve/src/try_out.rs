@@ -1,8 +1,7 @@
 //! Cases tried on a service without a socket: the same service, the same bytes, no network.
 
 use crate::response::Sent;
-use crate::service::Service;
-use crate::webhook::Hook;
+use crate::service::{Proved, Service};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -66,8 +65,8 @@ fn request(
     let named = sent.headers.iter().map(|(name, value)| (name.clone(), keys.filled(&known.filled(value))));
     let mut path = known.filled(&sent.path);
     let mut headers: Vec<(String, String)> = json.into_iter().chain(named).collect();
-    if let (Some(signing), Some(hook)) = (sent.signed, service.hook(&path)) {
-        (path, headers) = signed(hook, signing, &sent.method, path, headers, body.as_bytes());
+    if let (Some(signing), Some(proved)) = (sent.signed, service.proved_at(&path)) {
+        (path, headers) = signed(&proved, signing, &sent.method, path, headers, body.as_bytes());
     }
     let request = Request::builder().method(sent.method.as_str()).uri(path).header("host", HOST);
     let request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
@@ -76,7 +75,7 @@ fn request(
 
 /// Where a request goes, and with which headers, when the provider has signed it, or somebody who does not know its secret.
 fn signed(
-    hook: &Hook,
+    proved: &Proved<'_>,
     signing: Signing,
     method: &str,
     mut path: String,
@@ -84,13 +83,13 @@ fn signed(
     body: &[u8],
 ) -> (String, Vec<(String, String)>) {
     let arrived_ms = Timestamp::now().as_millisecond() - i64::from(signing.seconds_ago) * 1000;
-    let known = |text: &Text| fill::text(text, &*hook.counterpart.account).ok().flatten();
+    let known = |text: &Text| fill::text(text, &**proved.account).ok().flatten();
     let value = |text: &Text| match (known(text), signing.by) {
         (Some(secret), Signer::Stranger) => Some(another(&secret)),
         (secret, Signer::Provider | Signer::Stranger) => secret,
     };
     let values = |text: &Text| value(text).map(Secret::new);
-    for way in &hook.webhooks.verify {
+    for way in &proved.ways {
         let url = format!("http://{HOST}{path}");
         let call = Call { method, url: &url, headers: &headers, body, arrived_ms };
         let made = match way {
@@ -104,7 +103,7 @@ fn signed(
                 Signed { url: url.clone(), headers: vec![("authorization".to_owned(), pair)] }
             }),
             Verification::SecretPath(_) => {
-                let secret = hook.counterpart.account.value(&Reference::Webhook(WebhookValue::Secret));
+                let secret = proved.account.value(&Reference::Webhook(WebhookValue::Secret));
                 let secret = secret.and_then(|secret| secret.as_str().map(str::to_owned));
                 let secret = secret.map(|secret| match signing.by {
                     Signer::Provider => secret,

@@ -12,11 +12,12 @@ use connect::proof::{Proofs, Prover};
 use connect::signature::Call;
 use connect::webhook::{Heard, NotReceived, Received, Reply, receive};
 use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Uri};
 use http_body_util::Empty;
 use hyper::body::Body;
 use jiff::Timestamp;
 use manifest::Entries;
-use manifest::operation::Method;
+use manifest::operation::Method as Asking;
 use manifest::point::Remembered;
 use manifest::webhook::{Handshake, Webhooks};
 use plan::service::ServicePlan;
@@ -44,7 +45,7 @@ pub struct Counterpart {
 pub(crate) struct Hook {
     pub path: String,
     /// Methods beside POST by which the provider asks whether somebody is there.
-    pub asks: Vec<Method>,
+    pub asks: Vec<Asking>,
     pub keys: Arc<ApiKeys>,
     pub store: Store,
     title: String,
@@ -73,7 +74,7 @@ impl Hook {
             compile_procedure(plan, &counterpart.account, shared, procedure, intake.max_body_bytes, &limiters)
         };
         let asks = webhooks.handshake.iter().filter_map(|handshake| match handshake {
-            Handshake::Answers(method) if *method != Method::Post => Some(*method),
+            Handshake::Answers(method) if *method != Asking::Post => Some(*method),
             Handshake::Answers(_) | Handshake::Echo { .. } | Handshake::Ping(_) => None,
         });
         let programs = intake.procedures.iter().map(|known| known.as_ref().map(compiled).transpose());
@@ -138,19 +139,10 @@ impl Hook {
         facts: &Facts,
         site: Option<&str>,
     ) -> Result<Received, NotReceived> {
-        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
-        let host = parts.headers.get("host").and_then(|host| host.to_str().ok());
-        let host = host.or_else(|| parts.uri.authority().map(|authority| authority.as_str())).unwrap_or_default();
-        let url = site.map_or_else(|| format!("http://{host}{target}"), |site| format!("{site}{target}"));
-        let headers: Vec<(String, String)> = parts
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-            .collect();
-        let arrived_ms = facts.arrived.as_millisecond();
-        let call = Call { method: parts.method.as_str(), url: &url, headers: &headers, body: bytes, arrived_ms };
+        let sent = Sent::of(&parts.uri, &parts.headers, site);
+        let call = sent.call(&parts.method, bytes, facts.arrived);
         let proofs = match &self.counterpart.prover {
-            Some(prover) if parts.method == http::Method::POST => prover.bring(&self.webhooks, &call).await?,
+            Some(prover) if parts.method == Method::POST => prover.bring(&self.webhooks, &call).await?,
             Some(_) | None => Proofs::default(),
         };
         let known_by = |account: &AccountScope| receive(&self.webhooks, &self.remembers, &**account, &call, &proofs);
@@ -158,6 +150,30 @@ impl Hook {
             (Err(NotReceived::Stranger(_)), Some((before, until))) if facts.arrived < *until => known_by(before),
             (received, _) => received,
         }
+    }
+}
+
+/// A request as whoever has signed it knows it.
+pub(crate) struct Sent {
+    url: String,
+    headers: Vec<(String, String)>,
+}
+
+impl Sent {
+    /// `site` is the address by which others know the server, where it is not the one that the request names.
+    pub fn of(uri: &Uri, headers: &HeaderMap, site: Option<&str>) -> Self {
+        let target = uri.path_and_query().map_or("/", |target| target.as_str());
+        let host = headers.get("host").and_then(|host| host.to_str().ok());
+        let host = host.or_else(|| uri.authority().map(|authority| authority.as_str())).unwrap_or_default();
+        let url = site.map_or_else(|| format!("http://{host}{target}"), |site| format!("{site}{target}"));
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let headers = headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
+        Self { url, headers }
+    }
+
+    pub fn call<'c>(&'c self, method: &'c Method, body: &'c [u8], arrived: Timestamp) -> Call<'c> {
+        let arrived_ms = arrived.as_millisecond();
+        Call { method: method.as_str(), url: &self.url, headers: &self.headers, body, arrived_ms }
     }
 }
 
@@ -198,9 +214,9 @@ fn answer(reply: &Reply) -> Answer {
     Answer { content_type, ..Answer::json(reply.status, body) }
 }
 
-fn problem(error: &NotReceived) -> Problem {
+pub(crate) fn problem(error: &NotReceived) -> Problem {
     match error {
-        NotReceived::Stranger(_) => Problem::InvalidCredentials,
+        NotReceived::Stranger(_) => Problem::InvalidSignature,
         NotReceived::Unreadable(_) | NotReceived::NotTaken => Problem::MalformedBody,
         NotReceived::Unproved => Problem::Unavailable,
     }

@@ -12,6 +12,7 @@ use crate::rate_limit::{self, RateLimit};
 use crate::schema;
 use crate::source::{Span, Spanned};
 use crate::validation::{self, FieldRule};
+use crate::webhook::{self, Incoming};
 use crate::word::{Word, words};
 use serde_json::Value as Json;
 use vocab::{BehaviorName, EntityName, EventName, FieldName, Place};
@@ -52,6 +53,8 @@ pub struct Endpoint {
     pub condition: Option<Spanned<RowCondition>>,
     /// Fields that its answers do not have.
     pub hidden: Vec<Spanned<FieldName>>,
+    /// The calls of a sender that it takes.
+    pub webhook: Option<Incoming>,
     /// How long its answers may be kept.
     pub cache: Option<Spanned<Cache>>,
     /// Where the path stands.
@@ -89,6 +92,8 @@ words! {
         Session = "session";
         /// Name and password with every request.
         Basic = "basic";
+        /// The proof of a sender, over the call itself.
+        Signature = "signature";
     }
 }
 
@@ -125,6 +130,7 @@ const FIELDS: &[Field] = &[
     optional("cache", "How long its answers may be kept: `no_store`, `60_seconds`.", access::cache_schema),
     optional("filters", "By what its list may be filtered; each gets an index.", schema::list_of_identifiers),
     optional("sorts", "By what its list may be sorted; each gets an index.", schema::list_of_identifiers),
+    optional("webhook", "Who calls it, and how that is proved: with `type: webhook`.", webhook::schema),
     optional("emits", "Events it emits besides those of its behavior.", schema::list_of_identifiers),
 ];
 
@@ -159,8 +165,13 @@ pub(crate) fn lower(lowering: &mut Lowering<'_>, node: &Node) -> Option<Endpoint
     };
     let (filters, sorts) = (names("filters"), names("sorts"));
     let access = block.node("access").map_or_else(Default::default, |node| access::lower_access(lowering, node));
+    let webhook = block.node("webhook").map(|node| webhook::lower(lowering, node));
     let cache = block.node("cache").and_then(|node| access::lower_cache(lowering, node));
     let (path, authentication) = (path?, authentication?);
+    let webhook = match webhook {
+        Some(found) => Some(found?),
+        None => None,
+    };
     Some(Endpoint {
         path: path.value,
         method: method?,
@@ -177,6 +188,7 @@ pub(crate) fn lower(lowering: &mut Lowering<'_>, node: &Node) -> Option<Endpoint
         access: access.who,
         condition: access.condition,
         hidden: access.hidden,
+        webhook,
         cache,
         place: path.place,
     })

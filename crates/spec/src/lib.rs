@@ -25,6 +25,7 @@ mod source;
 mod task;
 mod template;
 mod validation;
+mod webhook;
 mod word;
 mod yaml_error;
 
@@ -58,6 +59,7 @@ pub use source::Spanned;
 pub use task::{Priority, Specification, Task};
 pub use validation::{FieldRule, MAX_FIELD_LENGTH, RuleValue};
 pub use vocab::closest;
+pub use webhook::{Incoming, KeyEncoding, Signature, SignatureEncoding, SignatureHash};
 
 use lower::Lowering;
 use source::Source;

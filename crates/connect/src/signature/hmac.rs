@@ -16,12 +16,7 @@ const MAX_SIGNATURES: usize = 10;
 /// # Errors
 /// [`Refusal`] with the reason; never what was expected.
 pub fn verify_hmac(way: &Hmac, call: &Call<'_>, values: Values<'_>) -> Result<(), Refusal> {
-    let secret = value(values, &way.key)?;
-    let key = match way.key_form {
-        KeyForm::Text => secret.expose().as_bytes().to_vec(),
-        KeyForm::Base64 => STANDARD.decode(secret.expose()).map_err(|_| Refusal::NotAKey(way.key.to_string()))?,
-    };
-    let key = hmac::Key::new(algorithm(way.algorithm), &key);
+    let key = key(way, values)?;
     let found = Found::in_header(way, call)?;
     let timestamp = match &way.timestamp {
         None => "",
@@ -50,7 +45,20 @@ pub fn verify_hmac(way: &Hmac, call: &Call<'_>, values: Values<'_>) -> Result<()
     if is_right { Ok(()) } else { Err(Refusal::Wrong) }
 }
 
-pub(super) fn algorithm(algorithm: HashAlgorithm) -> hmac::Algorithm {
+/// The key that a text stands for.
+pub(super) fn key(way: &Hmac, values: Values<'_>) -> Result<hmac::Key, Refusal> {
+    let secret = value(values, &way.key)?;
+    let text = secret.expose().as_str();
+    let base64 = |text: &str| STANDARD.decode(text).map_err(|_| Refusal::NotAKey(way.key.to_string()));
+    let bytes = match &way.key_form {
+        KeyForm::Text => text.as_bytes().to_vec(),
+        KeyForm::Base64 => base64(text)?,
+        KeyForm::Base64Behind(before) => base64(text.strip_prefix(before.as_str()).unwrap_or(text))?,
+    };
+    Ok(hmac::Key::new(algorithm(way.algorithm), &bytes))
+}
+
+fn algorithm(algorithm: HashAlgorithm) -> hmac::Algorithm {
     match algorithm {
         HashAlgorithm::Sha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
         HashAlgorithm::Sha256 => hmac::HMAC_SHA256,
@@ -80,6 +88,11 @@ impl<'f> Found<'f> {
                 let signatures = pairs().filter(|(name, _)| name == signature).map(|(_, text)| text);
                 let time = pairs().find(|(name, _)| timestamp.as_deref() == Some(*name)).map(|(_, text)| text);
                 (signatures.take(MAX_SIGNATURES).collect(), time.unwrap_or_default())
+            }
+            SignatureForm::Versions(version) => {
+                let signatures = header.split(' ').filter_map(|one| one.split_once(','));
+                let signatures = signatures.filter(|(word, _)| word == version).map(|(_, text)| text);
+                (signatures.take(MAX_SIGNATURES).collect(), "")
             }
         };
         let signatures: Vec<Vec<u8>> = texts.into_iter().filter_map(|text| decoded(text, way.encoding)).collect();

@@ -1,7 +1,7 @@
 //! The provider's side of a signature, for one that is simulated: what verifies a call comes in, the address and the headers that
 //! prove it go out. It holds what only the provider has, so nothing that speaks with a real one may use it.
 
-use super::hmac::algorithm;
+use super::hmac::key;
 use super::part::{Known, bytes};
 use super::{Call, Refusal, Values, value};
 use aws_lc_rs::encoding::AsDer as _;
@@ -12,7 +12,7 @@ use aws_lc_rs::{digest, hmac};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use manifest::webhook::{
-    Digest, Encoding, HashAlgorithm, Hmac, KeyForm, PublicKey, SignatureAlgorithm, SignatureForm, TimeUnit, Timestamp,
+    Digest, Encoding, HashAlgorithm, Hmac, PublicKey, SignatureAlgorithm, SignatureForm, TimeUnit, Timestamp,
 };
 use std::sync::OnceLock;
 
@@ -86,11 +86,7 @@ impl PrivateKey {
 /// # Errors
 /// [`Refusal`] where a value is not there.
 pub fn sign_hmac(way: &Hmac, call: &Call<'_>, values: Values<'_>) -> Result<Signed, Refusal> {
-    let secret = value(values, &way.key)?;
-    let key = match way.key_form {
-        KeyForm::Text => secret.expose().as_bytes().to_vec(),
-        KeyForm::Base64 => STANDARD.decode(secret.expose()).map_err(|_| Refusal::NotAKey(way.key.to_string()))?,
-    };
+    let key = key(way, values)?;
     let without_parameters = !call.is_form();
     let url = match way.body_digest_parameter.as_ref().filter(|_| without_parameters && !call.body.is_empty()) {
         None => call.url.to_owned(),
@@ -104,13 +100,14 @@ pub fn sign_hmac(way: &Hmac, call: &Call<'_>, values: Values<'_>) -> Result<Sign
     let known = Known { timestamp: &timestamp, url: Some(&url), without_parameters, ..Known::default() };
     let call = &Call { headers: &[call.headers, &headers].concat(), ..*call };
     let signed = bytes(call, &way.signed, values, &known)?;
-    let tag = hmac::sign(&hmac::Key::new(algorithm(way.algorithm), &key), &signed);
+    let tag = hmac::sign(&key, &signed);
     let tag = written(tag.as_ref(), way.encoding);
     let holds = match &way.form {
         SignatureForm::Plain => tag,
         SignatureForm::Behind(text) => format!("{text}{tag}"),
         SignatureForm::Pairs { signature, timestamp: None } => format!("{signature}={tag}"),
         SignatureForm::Pairs { signature, timestamp: Some(name) } => format!("{name}={timestamp},{signature}={tag}"),
+        SignatureForm::Versions(version) => format!("{version},{tag}"),
     };
     headers.push((way.header.clone(), holds));
     Ok(Signed { url, headers })

@@ -489,6 +489,61 @@ fn what_we_told_the_provider_comes_back() {
     assert_eq!(verify_secret_path("a1b3", &Secret::new("a1b2".to_owned())), Err(Refusal::Wrong));
 }
 
+/// The proof of a sender that the catalogue knows.
+fn of_sender(name: &str) -> Hmac {
+    let catalog = catalog::Catalog::built_in().unwrap();
+    match catalog.sender(name).unwrap().proof.clone() {
+        manifest::webhook::Verification::Hmac(hmac) => hmac,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The example of the specification, of its reference libraries' tests, and of the page of the first who has implemented it.
+#[test]
+fn calls_of_standard_webhooks_are_signed_with_their_id_and_time() {
+    for (secret, id, time, body, signature) in [
+        (
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "msg_p5jXN8AQM9LWM0D4loKWxJek",
+            "1614265330",
+            r#"{"test": 2432232314}"#,
+            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+        ),
+        (
+            "whsec_plJ3nmyCDGBKInavdOK15jsl",
+            "msg_loFOjxBNrRLzqYUf",
+            "1731705121",
+            r#"{"event_type":"ping","data":{"success":true}}"#,
+            "v1,rAvfW3dJ/X/qxhsaXPOyyCGmRKsaKWcsNccKXlIktD0=",
+        ),
+    ] {
+        let made = |prefix: &str, signature: &str| {
+            let (id_name, time_name, name) =
+                (format!("{prefix}-id"), format!("{prefix}-timestamp"), format!("{prefix}-signature"));
+            let headers = [(id_name.as_str(), id), (time_name.as_str(), time), (name.as_str(), signature)];
+            sent("https://us.example/", &headers, body).at(time.parse::<i64>().unwrap() * 1000)
+        };
+        let standard = of_sender("standard_webhooks");
+        must_hold(&standard, || made("Webhook", signature), secret);
+        must_hold(&standard, || made("webhook", signature), secret.trim_start_matches("whsec_"));
+        must_hold(&of_sender("svix"), || made("svix", signature), secret);
+        let several = format!("v1,AAAA v1a,{} {signature}", &signature[3..]);
+        assert_eq!(hmac(&standard, &made("webhook", &several), secret), Ok(()));
+        for none in [signature.replace("v1,", "v1a,"), signature.replace("v1,", ""), signature.replace("v1,", "v1=")] {
+            let refused = hmac(&standard, &made("webhook", &none), secret);
+            assert!(matches!(refused, Err(Refusal::HeaderUnreadable(_))), "{none}: {refused:?}");
+        }
+    }
+}
+
+/// docs.github.com, Validating webhook deliveries, Testing the webhook payload validation.
+#[test]
+fn githubs_own_example_holds() {
+    let signature = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
+    let make = || sent("https://us.example/", &[("X-Hub-Signature-256", signature)], "Hello, World!");
+    must_hold(&of_sender("github"), make, "It's a Secret to Everybody");
+}
+
 /// A reason is written into logs.
 #[test]
 fn no_reason_holds_a_secret() {

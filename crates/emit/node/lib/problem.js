@@ -62,6 +62,12 @@ const problems = {
     detail: () => 'the session is unknown, or it has ended',
     headers: () => ({ 'WWW-Authenticate': 'Cookie realm="api"' }),
   },
+  invalid_signature: {
+    status: 401,
+    title: 'Authentication failed',
+    detail: () => 'the call is not proved to be that of its sender',
+    headers: () => ({ 'WWW-Authenticate': 'Signature realm="api"' }),
+  },
   missing_password: {
     status: 401,
     title: 'Authentication required',

@@ -5,6 +5,7 @@ import { readRaw } from './body.js';
 import { logWarning } from './log.js';
 import { Problem } from './problem.js';
 import { Prover } from './provider/proof.js';
+import { callOf } from './provider/signature.js';
 import { NotTaken, Stranger, Unproved, receive } from './provider/webhook.js';
 import { respond, respondText } from './response.js';
 
@@ -36,10 +37,7 @@ async function hear(request, { account, intake, prover }) {
 }
 
 async function read(request, { account, prover }, body) {
-  const { rawHeaders } = request.incoming;
-  const headers = rawHeaders.flatMap((name, index) => (index % 2 === 0 ? [[name, rawHeaders[index + 1]]] : []));
-  const site = account.scope.site.url ?? `http://${request.header('host') ?? ''}`;
-  const call = { method: request.method, url: `${site}${request.target}`, headers, body, arrived: Date.parse(request.receivedAt) };
+  const call = callOf(request, body, account.scope.site.url);
   try {
     const isProvedElsewhere = account.service.webhooks.proofs !== undefined && call.method === 'POST';
     return receive(account, call, isProvedElsewhere ? await prover.bring(call) : {});
@@ -52,7 +50,7 @@ async function read(request, { account, prover }, body) {
 }
 
 function problemOf(error) {
-  if (error instanceof Stranger) return 'invalid_credentials';
+  if (error instanceof Stranger) return 'invalid_signature';
   if (error instanceof Unproved) return 'unavailable';
   return error instanceof NotTaken ? 'malformed_body' : undefined;
 }

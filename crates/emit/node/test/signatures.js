@@ -52,7 +52,8 @@ const makers = {
       call.path += `${call.path.includes('?') ? '&' : '?'}${parameter}=${createHash('sha256').update(call.body).digest('hex')}`;
     }
     const bytes = bytesOf(call, parts, { timestamp: stamp });
-    const digest = createHmac(algorithm, Buffer.from(knows(key), keyForm === 'base64' ? 'base64' : 'utf8')).update(bytes).digest(encoding);
+    const isBase64 = keyForm === 'base64' || keyForm?.base64_behind !== undefined;
+    const digest = createHmac(algorithm, Buffer.from(knows(key), isBase64 ? 'base64' : 'utf8')).update(bytes).digest(encoding);
     call.headers[header.toLowerCase()] = inForm(form, digest, stamp);
   },
   digest(call, { algorithm, secret, header, encoding, signed: parts }, knows) {
@@ -79,6 +80,7 @@ const makers = {
 
 function inForm(form, digest, stamp) {
   if (form?.behind !== undefined) return `${form.behind}${digest}`;
+  if (form?.versions !== undefined) return `${form.versions},${digest}`;
   if (form?.pairs === undefined) return digest;
   const { signature, timestamp } = form.pairs;
   return timestamp ? `${timestamp}=${stamp},${signature}=${digest}` : `${signature}=${digest}`;

@@ -138,6 +138,7 @@ fn policy(policy: &RateLimitPolicy, counted: Counted) -> Value {
 }
 
 fn endpoint(plan: &Plan, outline: &Outline<'_>) -> Value {
+    let hearing = outline.endpoint.hearing();
     let access = match (outline.scheme, outline.endpoint.scope()) {
         (Some(Scheme::ApiKey), None) => " Asks for an API key.".to_owned(),
         (Some(Scheme::ApiKey), Some(scope)) => format!(" Asks for an API key with the scope `{scope}`."),
@@ -152,6 +153,7 @@ fn endpoint(plan: &Plan, outline: &Outline<'_>) -> Value {
             let role = outline.endpoint.role().map(|role| format!(" of an account with the role `{role}`"));
             format!(" Asks for {}{}.", asked_for(scheme), role.unwrap_or_else(|| whose.to_owned()))
         }
+        (None, _) if hearing.is_some() => " Asks for the proof of its sender.".to_owned(),
         (None, _) => " Open to everybody.".to_owned(),
     };
     let limited =
@@ -168,7 +170,9 @@ fn endpoint(plan: &Plan, outline: &Outline<'_>) -> Value {
         parameters => parameters(plan, outline),
         spared => outline.is_spared(),
         max_body_bytes => outline.endpoint.max_body_bytes,
-        curl => commands::right(outline),
+        // Nobody but its sender can call it.
+        curl => hearing.is_none().then(|| commands::right(outline)),
+        call => hearing.map(|_| pretty(&outline.endpoint.example)),
         answers => outline.answers.iter().map(|answer| answer_view(outline, answer)).collect::<Vec<_>>(),
         problems => problems::of_endpoint(plan, outline),
     }

@@ -53,6 +53,9 @@ pub fn when(problem: Problem) -> &'static str {
         }
         Problem::MissingSession => "Nobody is signed in. Sign in, and send the cookie of the answer.",
         Problem::InvalidSession => "The session has ended, or is none. Sign in again.",
+        Problem::InvalidSignature => {
+            "The signature is wrong or too old, or another secret was used. Whoever runs the server finds the reason by the `request_id`."
+        }
         Problem::MissingPassword => "Nobody is named. Send address and password of an account.",
         Problem::InvalidPassword => "The address has no account, or the password is another one. Nobody is told which.",
         Problem::WrongCredentials => {
@@ -128,6 +131,7 @@ fn headers(problem: Problem) -> Vec<&'static str> {
             vec!["WWW-Authenticate: Bearer realm=\"api\", error=\"invalid_token\""]
         }
         Problem::MissingSession | Problem::InvalidSession => vec!["WWW-Authenticate: Cookie realm=\"api\""],
+        Problem::InvalidSignature => vec!["WWW-Authenticate: Signature realm=\"api\""],
         Problem::MissingPassword | Problem::InvalidPassword => {
             vec!["WWW-Authenticate: Basic realm=\"api\", charset=\"UTF-8\""]
         }

@@ -76,6 +76,7 @@ fn endpoint(outline: &Outline<'_>) -> Value {
         key => match (outline.scheme, outline.endpoint.scope()) {
             (Some(_), Some(scope)) => format!("`{scope}`"),
             (Some(_), None) => "yes".to_owned(),
+            (None, _) if outline.endpoint.hearing().is_some() => "a signature".to_owned(),
             (None, _) => "no".to_owned(),
         },
         limit => outline.counts_by().map_or_else(String::new, |(policy, _)| format!("`{policy}`")),

@@ -6,21 +6,38 @@ use super::service::variables;
 use manifest::Text;
 use manifest::provider::Characters;
 use manifest::webhook::Verification;
+use plan::api::Endpoint;
 use plan::http_case::HttpCase;
 use plan::service::ServicePlan;
-use plan::{Plan, service_case};
+use plan::{Hearing, Plan, hearing, service_case};
 use serde_json::{Map, Value, json};
 
 /// Of the plan, and calls for the services beside it.
 pub fn all<'a>(plan: &'a Plan, services: &[Integrated<'a>]) -> Vec<&'a HttpCase> {
     let is_signed = |case: &&HttpCase| case.request.signed.is_some();
-    let own = plan.cases.iter().filter(|case| !is_signed(case));
+    // Calls of the plan's own provider come with those of the others.
+    let is_own = |case: &&HttpCase| !is_signed(case) || sender(plan, &case.request.path).is_some();
+    let own = plan.cases.iter().filter(is_own);
     own.chain(heard(services).flat_map(|one| one.plan.cases.iter().filter(is_signed))).collect()
 }
 
-/// How the providers sign, by the path that they call, and what the application is told of their accounts; none where nobody calls.
-pub fn signatures(services: &[Integrated<'_>]) -> Option<Value> {
+/// What is known of the sender that calls at a path.
+fn sender<'a>(plan: &'a Plan, path: &str) -> Option<&'a Hearing> {
+    let is_there = |endpoint: &&Endpoint| endpoint.route().is_some_and(|(_, known)| known == path);
+    plan.api.endpoints.iter().find(is_there)?.hearing()
+}
+
+/// How providers and other senders sign, by the path that they call, and what the application is told of their secrets; none where
+/// nobody calls.
+pub fn signatures(plan: &Plan, services: &[Integrated<'_>]) -> Option<Value> {
     let (mut ways, mut environment) = (Map::new(), Map::new());
+    for endpoint in &plan.api.endpoints {
+        let (Some(hearing), Some((_, path))) = (endpoint.hearing(), endpoint.route()) else { continue };
+        let mut way = serde_json::to_value(&hearing.proofs.first()?.way).ok()?;
+        fill(&hearing::case_text, &mut way)?;
+        ways.insert(path.to_owned(), vec![way].into());
+        environment.extend(hearing.proofs.iter().map(|proof| (proof.secret.clone(), service_case::SIGNING.into())));
+    }
     for one in heard(services).filter(|one| one.plan.cases.iter().any(|case| case.request.signed.is_some())) {
         let webhooks = one.service.manifest.webhooks.as_ref()?;
         let signs = webhooks.verify.iter().map(|way| way_of(one.service, way)).collect::<Option<Vec<Value>>>()?;
@@ -50,21 +67,21 @@ fn way_of(service: &ServicePlan, way: &Verification) -> Option<Value> {
         rule.insert("variable".to_owned(), variable.into());
         rule.insert("is_pem".to_owned(), (credential.form.characters == Some(Characters::Pem)).into());
     }
-    fill(service, &mut way)?;
+    fill(&|text| service.case_text(text), &mut way)?;
     Some(way)
 }
 
 /// Puts the values in.
-fn fill(service: &ServicePlan, document: &mut Value) -> Option<()> {
+fn fill(said: &dyn Fn(&Text) -> Option<String>, document: &mut Value) -> Option<()> {
     match document {
         Value::String(text) => {
             if let Ok(of) = Text::parse(text) {
-                *text = service.case_text(&of)?;
+                *text = said(&of)?;
             }
             Some(())
         }
-        Value::Array(items) => items.iter_mut().try_for_each(|item| fill(service, item)),
-        Value::Object(members) => members.values_mut().try_for_each(|member| fill(service, member)),
+        Value::Array(items) => items.iter_mut().try_for_each(|item| fill(said, item)),
+        Value::Object(members) => members.values_mut().try_for_each(|member| fill(said, member)),
         Value::Null | Value::Bool(_) | Value::Number(_) => Some(()),
     }
 }

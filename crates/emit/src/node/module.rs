@@ -39,6 +39,7 @@ pub enum Import {
     Times,
     Etag,
     IsCurrent,
+    Hear,
     NumberOrNull,
     UuidOrNull,
     Uuidv7,
@@ -76,7 +77,7 @@ pub enum Import {
 }
 
 impl Import {
-    const ALL: [Self; 46] = [
+    const ALL: [Self; 47] = [
         Self::AuthorizeUser,
         Self::RandomToken,
         Self::RespondKeys,
@@ -89,6 +90,7 @@ impl Import {
         Self::Times,
         Self::Etag,
         Self::IsCurrent,
+        Self::Hear,
         Self::NumberOrNull,
         Self::UuidOrNull,
         Self::Uuidv7,
@@ -144,6 +146,7 @@ impl Import {
             Self::Times => "times",
             Self::Etag => "etag",
             Self::IsCurrent => "isCurrent",
+            Self::Hear => "hear",
             Self::Inconsistent => "inconsistent",
             Self::UnknownReference => "unknownReference",
             Self::NumberOrNull => "numberOrNull",
@@ -188,6 +191,7 @@ impl Import {
             Self::Undo => "database",
             Self::Decimal | Self::Sum | Self::Times => "decimal",
             Self::Etag | Self::IsCurrent => "etag",
+            Self::Hear => "hearing",
             Self::NumberOrNull | Self::UuidOrNull | Self::Uuidv7 => "identifiers",
             Self::ReadPage | Self::ValidateListing => "listing",
             Self::RespondCsv | Self::RespondList | Self::RespondNdjson | Self::RespondPage => "page",
@@ -495,6 +499,7 @@ fn shape_constants<'a>(outlines: &[Outline<'a>], names: &mut Names) -> Vec<Shape
             let checked = match step {
                 Step::Validate(Input::Parameters(shape) | Input::Query(shape)) => Some(Body::Record(shape)),
                 Step::Validate(Input::List(entries)) => Some(Body::Record(&entries.shape)),
+                Step::Hear(hearing) => Some(Body::Record(&hearing.shape)),
                 step => body(step),
             };
             bodies.extend(checked.map(|body| (body, takes(outline))));

@@ -7,6 +7,7 @@ use super::middleware::type_rules;
 use super::module::{Import, Module, Shared};
 use super::names::{Names, camel_case};
 use super::script::{Expression, Script, quoted, template_literal};
+use super::service::proof_of_sender;
 use super::value::grouped;
 use crate::error::EmitError;
 use crate::outline::{
@@ -15,6 +16,7 @@ use crate::outline::{
 use manifest::Entries;
 use manifest::point::Given;
 use manifest::reference::Reference;
+use manifest::webhook::Source;
 use plan::accounts::NOWHERE;
 use plan::procedure::{
     Each, Generated, Input, Item, LimitKey, Location, Outcome, Patchable, Procedure, RECORDS, Response, ResponseField,
@@ -23,7 +25,7 @@ use plan::procedure::{
 use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, Query, Related, Write};
 use plan::shape::Shape;
 use plan::value::{Condition, Preference, Value};
-use plan::{Problem, Scope, accounts, print};
+use plan::{Hearing, Problem, Scope, accounts, print};
 use std::collections::BTreeSet;
 use vocab::{ColumnName, FieldName, FieldType, PolicyName, ScopeToken, SlotName, TableName, TaskId};
 
@@ -386,6 +388,15 @@ impl<'a> Writer<'_, 'a> {
                 self.bind(script, slot, &read);
             }
             Step::Write(write) => self.write(script, slot, write, surroundings)?,
+            Step::Hear(hearing) => {
+                let way = self.hearing(hearing)?;
+                let call = self.awaited("hear", vec![Expression::text("request"), way]);
+                self.bind(script, slot, &call);
+                if let Some(slot) = slot.filter(|_| !hearing.accepts.is_empty()) {
+                    self.module.imports.insert(Import::Respond);
+                    script.line(&format!("if ({} === undefined) return respond(204);", self.local(slot)));
+                }
+            }
             // The function is given it, under the slot's name.
             Step::Received(_) => {}
             Step::Emit { id, event, payload } => {
@@ -403,6 +414,39 @@ impl<'a> Writer<'_, 'a> {
             }
         }
         Ok(())
+    }
+
+    /// What an endpoint knows of the calls of its sender.
+    fn hearing(&mut self, hearing: &Hearing) -> Result<Expression, EmitError> {
+        self.module.imports.insert(Import::Hear);
+        let text = |text: &str| Expression::text(quoted(text));
+        let place = |source: &Source| {
+            let (name, place) = match source {
+                Source::Header(name) => ("header", text(name)),
+                Source::Body(pointer) => ("at", text(&pointer.to_string())),
+                Source::Says(said) => ("says", text(said)),
+            };
+            Expression::Object(vec![(name.to_owned(), place)])
+        };
+        let proof = hearing.proofs.first().and_then(|proof| proof_of_sender(&proof.way));
+        let Some(proof) = proof else { return self.cannot("a proof that only a provider makes") };
+        let mut members = vec![
+            ("sender".to_owned(), text(&hearing.title)),
+            ("secrets".to_owned(), Expression::Array(hearing.proofs.iter().map(|proof| text(&proof.secret)).collect())),
+            ("proof".to_owned(), proof),
+        ];
+        members.extend(hearing.id.iter().map(|source| ("id".to_owned(), place(source))));
+        members.extend(hearing.kind.iter().map(|source| ("type".to_owned(), place(source))));
+        if !hearing.accepts.is_empty() {
+            let accepts = hearing.accepts.iter().map(|kind| text(kind)).collect();
+            members.push(("accepts".to_owned(), Expression::Array(accepts)));
+        }
+        let fields = hearing.fields.iter().map(|(name, source)| (name.to_string(), place(source)));
+        members.push(("fields".to_owned(), Expression::Object(fields.collect())));
+        members.push(("shape".to_owned(), Expression::text(self.constant(&hearing.shape))));
+        members.push(("failures".to_owned(), Expression::text(self.limit(&hearing.failures)?)));
+        members.push(("limit".to_owned(), Expression::text(grouped(self.max_body_bytes))));
+        Ok(Expression::Lines(members))
     }
 
     fn authorize(

@@ -10,6 +10,7 @@ mod provider;
 mod webhook;
 
 pub use intake::intake;
+pub use webhook::proof_of_sender;
 
 use super::names::{Names, camel_case};
 use super::script::{Expression, Script, quoted};

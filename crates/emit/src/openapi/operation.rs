@@ -117,6 +117,11 @@ impl Writer {
                 operation["requestBody"]["description"] = description.into();
             }
         }
+        if outline.endpoint.hearing().is_some() {
+            // What else its sender says of it is the sender's to document.
+            let whole = json!({"schema": {"type": "object"}, "example": outline.endpoint.example});
+            operation["requestBody"] = json!({"required": true, "content": {JSON: whole}});
+        }
         operation["responses"] = self.responses(plan, outline);
         operation
     }

@@ -54,6 +54,16 @@ pub fn operation_parameters(plan: &Plan, outline: &Outline<'_>) -> Vec<Parameter
             description: format!("The `{name}` of the record."),
         });
     }
+    for (name, description) in outline.endpoint.hearing().iter().flat_map(|hearing| hearing.headers()) {
+        found.push(Parameter {
+            name: name.to_owned(),
+            place: "header",
+            is_required: true,
+            schema: json!({"type": "string"}),
+            word: "text".to_owned(),
+            description: description.to_owned(),
+        });
+    }
     for field in outline.query.iter().flat_map(|shape| &shape.fields) {
         found.push(Parameter {
             name: field.name.to_string(),

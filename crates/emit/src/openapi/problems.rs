@@ -195,6 +195,7 @@ pub fn problem_example(plan: &Plan, outline: &Outline<'_>, problem: Problem) -> 
         | Problem::InvalidPassword
         | Problem::MissingSession
         | Problem::InvalidSession
+        | Problem::InvalidSignature
         | Problem::CrossOrigin
         | Problem::UnknownUser
         | Problem::IssuerUnavailable

@@ -85,6 +85,14 @@ fn problems_of_step(plan: &Plan, items: &[&Item], changes: bool, step: &Step) ->
         Step::Claim => vec![Problem::MalformedIdempotencyKey, Problem::RequestInProgress],
         Step::Recall(_) => vec![Problem::IdempotencyKeyReused, Problem::Unavailable],
         Step::Patched { .. } => vec![Problem::PatchFailed],
+        Step::Hear(_) => vec![
+            Problem::InvalidSignature,
+            Problem::RateLimited,
+            Problem::MalformedBody,
+            Problem::RequestTimeout,
+            Problem::BodyTooLarge,
+            Problem::ValidationFailed,
+        ],
         Step::Form | Step::Validate(Input::Body(_) | Input::Changes(_) | Input::Patch(_) | Input::List(_)) => vec![
             Problem::MalformedBody,
             Problem::RequestTimeout,

@@ -4,6 +4,7 @@ use super::{flattened, table_of};
 use manifest::point::Given;
 use plan::Plan;
 use plan::database::Nullability;
+use plan::hearing::{HEARD_DEDUP, HEARD_KIND};
 use plan::procedure::{CALLER, Input, Item, MAY, Patchable, Scheme, Step, entries_of};
 use plan::query::{Cardinality, Output, Query, Write};
 use plan::service::field_type;
@@ -166,6 +167,16 @@ fn held(plan: &Plan, step: &Step) -> Held {
                 .map(|(name, _)| HeldField { name: name.clone(), nullability: Nullability::Nullable, field_type: None })
                 .collect(),
         ),
+        Step::Hear(hearing) => {
+            let mut fields = fields_of(&hearing.shape);
+            let heard = |name: &&str| HeldField {
+                name: FieldName::parse(name).expect("a literal that is a name"),
+                nullability: Nullability::NotNull,
+                field_type: None,
+            };
+            fields.extend([HEARD_DEDUP, HEARD_KIND].iter().map(heard));
+            Held::Record(fields)
+        }
         Step::Write(Write::Insert { made: Some(_), .. }) => Held::Plain,
         Step::Check(_) | Step::Form | Step::Write(_) | Step::VerifyPassword { .. } => Held::Outcome,
         Step::Limit { .. }

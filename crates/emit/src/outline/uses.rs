@@ -147,7 +147,8 @@ fn values_of_step<'a>(step: &'a Step, values: &mut Vec<&'a Value>) {
         | Step::Validate(_)
         | Step::Ping
         | Step::Generate(_)
-        | Step::Received(_) => {}
+        | Step::Received(_)
+        | Step::Hear(_) => {}
     }
 }
 

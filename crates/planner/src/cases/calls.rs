@@ -4,7 +4,8 @@
 use manifest::Text;
 use manifest::pointer::{PathStep, Pointer};
 use manifest::reference::Reference;
-use manifest::webhook::{Handshake, Payload, SignedPart, Verification, Webhooks};
+use manifest::webhook::{Handshake, Payload, SignedPart, Source, Verification, Webhooks};
+use plan::Hearing;
 use plan::http_case::{CaseRequest, Expectation, HttpCase, Signer, Signing};
 use plan::service::ServicePlan;
 use serde_json::{Map, Value as Json};
@@ -82,6 +83,80 @@ fn signable(service: &ServicePlan, signed: &[SignedPart]) -> Option<()> {
         | SignedPart::Text(_) => true,
     };
     signed.iter().all(known).then_some(())
+}
+
+/// The calls of a sender that prove an endpoint: a right one, one that comes again, one of somebody else, one that is too old, one of a type that
+/// is not taken. None where something of it stands where no call can be made to say it.
+pub fn for_sender(path: &str, hearing: &Hearing, example: &Json) -> Vec<HttpCase> {
+    let past = hearing.past_seconds();
+    let call = |id: &str, by: Signer, seconds_ago: u32| {
+        let mut body = example.clone();
+        let mut headers = BTreeMap::from([("content-type".to_owned(), "application/json".to_owned())]);
+        let kind = hearing.accepts.first().map_or(KIND, String::as_str);
+        for (source, says) in [(&hearing.kind, kind), (&hearing.id, id)] {
+            match source {
+                Some(Source::Body(at)) => set(&mut body, at, says)?,
+                Some(Source::Header(name)) => drop(headers.insert(name.to_lowercase(), says.to_owned())),
+                Some(Source::Says(_)) | None => {}
+            }
+        }
+        if hearing.id.is_none() {
+            body.as_object_mut()?.insert("case".to_owned(), id.into());
+        }
+        let signed = Some(Signing { by, seconds_ago });
+        let (method, text) = ("POST".to_owned(), Some(body.to_string()));
+        Some(CaseRequest { method, path: path.to_owned(), headers, body: None, text, signed })
+    };
+    let case = |shows: &str, status: u16, heard: u32, before: Vec<CaseRequest>, request: CaseRequest| HttpCase {
+        name: format!("POST {path} {shows}"),
+        repeat: 1,
+        parent: None,
+        before,
+        request,
+        expect: Expectation { status, headers: BTreeMap::new(), body: None, text: None, heard: Some(heard) },
+    };
+    let all = || {
+        let mut cases = vec![
+            case("keeps a call of its sender", 204, 1, Vec::new(), call("case-1", Signer::Provider, 0)?),
+            case(
+                "keeps a call that comes again once",
+                204,
+                1,
+                vec![call("case-2", Signer::Provider, 0)?],
+                call("case-2", Signer::Provider, 0)?,
+            ),
+            case("refuses a call of somebody else", 401, 0, Vec::new(), call("case-3", Signer::Stranger, 0)?),
+        ];
+        if let Some(past) = past {
+            let old = call("case-4", Signer::Provider, past + TOO_LONG)?;
+            cases.push(case("refuses a call that was signed too long ago", 401, 0, Vec::new(), old));
+        }
+        if !hearing.accepts.is_empty() {
+            let mut other = call("case-5", Signer::Provider, 0)?;
+            match &hearing.kind {
+                Some(Source::Body(at)) => {
+                    let mut body: Json = serde_json::from_str(other.text.as_ref()?).ok()?;
+                    set(&mut body, at, KIND)?;
+                    other.text = Some(body.to_string());
+                }
+                Some(Source::Header(name)) => drop(other.headers.insert(name.to_lowercase(), KIND.to_owned())),
+                Some(Source::Says(_)) | None => return None,
+            }
+            cases.push(case("keeps nothing of a type that it does not take", 204, 0, Vec::new(), other));
+        }
+        Some(cases)
+    };
+    all().unwrap_or_default()
+}
+
+/// Has a document say something, whatever stands there. None where there can be no such place.
+fn set(document: &mut Json, at: &Pointer, says: &str) -> Option<()> {
+    let mut place = document;
+    for step in at.steps() {
+        let PathStep::Name(name) = step else { return None };
+        place = place.as_object_mut()?.entry(name.clone()).or_insert_with(|| Json::Object(Map::new()));
+    }
+    (!at.steps().is_empty()).then(|| *place = Json::String(says.to_owned()))
 }
 
 struct Calls<'a> {

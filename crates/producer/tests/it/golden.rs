@@ -23,6 +23,11 @@ fn invoices_gives_what_it_gave() {
     check_sample(Sample::Invoices);
 }
 
+#[test]
+fn incoming_webhooks_give_what_they_gave() {
+    check_sample(Sample::Senders);
+}
+
 /// Its files show nothing that those of the others do not; what is decided, and why, does.
 #[test]
 fn behaviours_are_planned_as_they_were() {

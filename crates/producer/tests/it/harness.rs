@@ -43,6 +43,8 @@ pub enum Sample {
     Sessions,
     /// The same where keys are of many kinds.
     Depot,
+    /// Calls that their senders prove.
+    Senders,
 }
 
 impl Sample {
@@ -58,6 +60,7 @@ impl Sample {
             Self::Orders => "tests/cases/tasks/together/orders-of-users.yaml",
             Self::Sessions => "tests/cases/tasks/sessions-api.yaml",
             Self::Depot => "tests/cases/tasks/together/keys-on-tables.yaml",
+            Self::Senders => "examples/incoming-webhooks.yaml",
         })
     }
 
@@ -73,6 +76,7 @@ impl Sample {
             Self::Orders => "orders_api_2025_001",
             Self::Sessions => "sessions_2025_001",
             Self::Depot => "depot_api_2025_001",
+            Self::Senders => "incoming_webhooks",
         }
     }
 
@@ -89,6 +93,7 @@ impl Sample {
             Self::Orders => "tests/cases/http/of_orders",
             Self::Sessions => "tests/cases/http/sessions",
             Self::Depot => "tests/cases/http/on_keys",
+            Self::Senders => "tests/cases/http/senders",
         })
     }
 
@@ -104,7 +109,8 @@ impl Sample {
             | Self::Notes
             | Self::Orders
             | Self::Sessions
-            | Self::Depot => 150,
+            | Self::Depot
+            | Self::Senders => 150,
         }
     }
 
@@ -116,7 +122,8 @@ impl Sample {
             | Self::Invoices
             | Self::Behaviours
             | Self::Accounts
-            | Self::Sessions => "embedded",
+            | Self::Sessions
+            | Self::Senders => "embedded",
             Self::Workshop => "workshop",
             Self::Notes => "notes",
             Self::Orders => "orders",
@@ -137,9 +144,20 @@ impl Sample {
             Self::Orders => "tests/cases/golden/orders-of-users",
             Self::Sessions => "tests/cases/golden/sessions",
             Self::Depot => "tests/cases/golden/keys-on-tables",
+            Self::Senders => "tests/cases/golden/incoming-webhooks",
         }
     }
 }
+
+/// What senders prove their calls with in the tests.
+pub const SENDERS: [(&str, &str); 6] = [
+    ("EVENTS_SECRET", "whsec_plJ3nmyCDGBKInavdOK15jsl"),
+    ("BILLING_SECRET", "what billing signs with"),
+    ("BILLING_SECRET_BEFORE", "what it has signed with before"),
+    ("SENSORS_SECRET", "what sensors sign with"),
+    ("GITHUB_SECRET", "It's a Secret to Everybody"),
+    ("DOOR_TOKEN", "open sesame"),
+];
 
 /// A body that `POST /api/contact` accepts.
 pub const MESSAGE: &str = r#"{"name":"Ada","email":"ada@example.com","message":"Hello"}"#;

@@ -66,6 +66,7 @@ files!(of_orders: crate::harness::Sample::Orders, [cancelling]);
 files!(sessions: crate::harness::Sample::Sessions, [passwords, sessions]);
 files!(on_tables: crate::harness::Sample::Workshop, [order, overlaps, references, rules]);
 files!(on_keys: crate::harness::Sample::Depot, [counted, csv, given, leading, merged, several]);
+files!(senders: crate::harness::Sample::Senders, [calls, proofs]);
 files!(invoices: crate::harness::Sample::Invoices, [choices, dates, decimals, queries]);
 
 /// What documents hold of it.
@@ -115,6 +116,7 @@ fn the_emitted_application_passes_its_own_tests() {
             Sample::Sessions,
             Sample::Workshop,
             Sample::Depot,
+            Sample::Senders,
         ] {
             let workspace = Workspace::completed_with(sample);
             let tests = end(&mut node(&workspace, &["--test", "test/api.test.js"])).must_end_with(0);

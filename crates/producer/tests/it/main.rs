@@ -41,6 +41,7 @@ mod refused;
 mod rows;
 mod run;
 mod secrets;
+mod senders;
 mod simulators;
 mod standing;
 mod status;

@@ -20,15 +20,31 @@ const MOST_SIGNATURES = 10;
 const MOST_DIGITS = 13;
 
 /**
+ * A request as whoever has signed it knows it.
+ * @param {import('../request.js').Request} request
+ * @param {Buffer} body
+ * @param {string} [site] the address by which others know the server, where it is not the one that the request names
+ * @returns {Call}
+ */
+export function callOf(request, body, site) {
+  const { rawHeaders } = request.incoming;
+  const headers = rawHeaders.flatMap((name, index) => (index % 2 === 0 ? [[name, rawHeaders[index + 1]]] : []));
+  const origin = site || `http://${request.header('host') ?? ''}`;
+  return { method: request.method, url: `${origin}${request.target}`, headers, body, arrived: Date.parse(request.receivedAt) };
+}
+
+/**
  * A keyed digest, RFC 2104.
  * @param {Call} call
- * @param {{ algorithm: string, key?: string, keyForm?: 'base64', header: string, form?: object, encoding: 'hex' | 'base64',
+ * @param {{ algorithm: string, key?: string, keyForm?: 'base64', keyBehind?: string, header: string, form?: object, encoding: 'hex' | 'base64',
  *   signed: (string | object)[], timestamp?: object, portEitherWay?: boolean, bodyDigestParameter?: string }} way
  * @typedef {{ method: string, url: string, headers: [string, string][], body: Buffer, arrived: number }} Call `arrived` in
  *   milliseconds since 1970
  */
 export function verifyHmac(call, way) {
-  const secret = Buffer.from(needed(way.key, 'the secret'), way.keyForm ?? 'utf8');
+  const text = needed(way.key, 'the secret');
+  const isBehind = way.keyBehind !== undefined && text.startsWith(way.keyBehind);
+  const secret = Buffer.from(isBehind ? text.slice(way.keyBehind.length) : text, way.keyForm ?? 'utf8');
   const { signatures, time } = inHeader(way, call);
   const timestamp = way.timestamp && timeOf(call, way, time);
   const withoutParameters = !isForm(call);
@@ -107,6 +123,9 @@ function inHeader({ header, form = {}, encoding }, call) {
   if (form.behind !== undefined) {
     const isThere = held.slice(0, form.behind.length).toLowerCase() === form.behind.toLowerCase();
     texts = isThere ? [held.slice(form.behind.length)] : [];
+  } else if (form.version !== undefined) {
+    const versions = held.split(' ').map((one) => one.split(/,(.*)/s));
+    texts = versions.filter(([word, text]) => word === form.version && text !== undefined).map(([, text]) => text).slice(0, MOST_SIGNATURES);
   } else if (form.pairs) {
     const pairs = held.split(',').map((pair) => pair.trim().split(/=(.*)/s)).filter(([, text]) => text !== undefined);
     texts = pairs.filter(([name]) => name === form.pairs.signature).map(([, text]) => text).slice(0, MOST_SIGNATURES);

@@ -173,49 +173,15 @@ impl Module<'_> {
     }
 
     fn hmac(&mut self, hmac: &Hmac) -> Written<Expression> {
-        let mut members = Members::default();
-        members.add("algorithm", text(algorithm(hmac.algorithm)));
-        members.add("key", self.writer.text(&hmac.key, Place::Plain)?);
-        match hmac.key_form {
-            KeyForm::Text => {}
-            KeyForm::Base64 => members.add("keyForm", text("base64")),
-        }
-        members.add("header", text(&hmac.header));
-        match &hmac.form {
-            SignatureForm::Plain => {}
-            SignatureForm::Behind(mark) => {
-                members.add("form", Expression::Object(vec![("behind".to_owned(), text(mark))]));
-            }
-            SignatureForm::Pairs { signature, timestamp } => {
-                let mut pairs = Members::default();
-                pairs.add("signature", text(signature));
-                pairs.maybe("timestamp", timestamp.as_ref().map(|name| text(name)));
-                members.add("form", Expression::Object(vec![("pairs".to_owned(), pairs.object())]));
-            }
-        }
-        members.add("encoding", text(encoding(hmac.encoding)));
-        members.add("signed", self.signed(&hmac.signed)?);
-        members.maybe("timestamp", hmac.timestamp.as_ref().map(timestamp));
-        members.maybe("bodyDigestParameter", hmac.body_digest_parameter.as_ref().map(|name| text(name)));
-        members.maybe("portEitherWay", hmac.port_either_way.then(|| Expression::text("true")));
-        Ok(members.object())
+        let key = self.writer.text(&hmac.key, Place::Plain)?;
+        let signed = self.signed(&hmac.signed)?;
+        Ok(keyed_digest(hmac, Some(key), signed))
     }
 
     fn signed(&mut self, parts: &[SignedPart]) -> Written<Expression> {
-        let of = |name: &str, value: Expression| Expression::Object(vec![(name.to_owned(), value)]);
-        let part = |part: &SignedPart| {
-            Ok(match part {
-                SignedPart::Body => text("body"),
-                SignedPart::Url => text("url"),
-                SignedPart::Method => text("method"),
-                SignedPart::Timestamp => text("timestamp"),
-                SignedPart::SortedParameters => text("sorted_parameters"),
-                SignedPart::Secret => text("secret"),
-                SignedPart::Crc32OfBody => text("crc32_of_body"),
-                SignedPart::Text(literal) => of("text", text(literal)),
-                SignedPart::Header(name) => of("header", text(name)),
-                SignedPart::Value(value) => of("value", self.writer.text(value, Place::Plain)?),
-            })
+        let part = |part: &SignedPart| match part {
+            SignedPart::Value(value) => Ok(named("value", self.writer.text(value, Place::Plain)?)),
+            part => signed_part(part).map_or_else(|| beyond("sign that"), Ok),
         };
         Ok(Expression::Array(parts.iter().map(part).collect::<Written<_>>()?))
     }
@@ -272,6 +238,75 @@ impl Module<'_> {
         }
         Ok(Expression::Lines(members.0))
     }
+}
+
+/// A keyed digest; without a key, where that comes from elsewhere.
+fn keyed_digest(hmac: &Hmac, key: Option<Expression>, signed: Expression) -> Expression {
+    let mut members = Members::default();
+    members.add("algorithm", text(algorithm(hmac.algorithm)));
+    members.maybe("key", key);
+    match &hmac.key_form {
+        KeyForm::Text => {}
+        KeyForm::Base64 => members.add("keyForm", text("base64")),
+        KeyForm::Base64Behind(before) => {
+            members.add("keyForm", text("base64"));
+            members.add("keyBehind", text(before));
+        }
+    }
+    members.add("header", text(&hmac.header));
+    match &hmac.form {
+        SignatureForm::Plain => {}
+        SignatureForm::Behind(mark) => {
+            members.add("form", Expression::Object(vec![("behind".to_owned(), text(mark))]));
+        }
+        SignatureForm::Versions(version) => {
+            members.add("form", Expression::Object(vec![("version".to_owned(), text(version))]));
+        }
+        SignatureForm::Pairs { signature, timestamp } => {
+            let mut pairs = Members::default();
+            pairs.add("signature", text(signature));
+            pairs.maybe("timestamp", timestamp.as_ref().map(|name| text(name)));
+            members.add("form", Expression::Object(vec![("pairs".to_owned(), pairs.object())]));
+        }
+    }
+    members.add("encoding", text(encoding(hmac.encoding)));
+    members.add("signed", signed);
+    members.maybe("timestamp", hmac.timestamp.as_ref().map(timestamp));
+    members.maybe("bodyDigestParameter", hmac.body_digest_parameter.as_ref().map(|name| text(name)));
+    members.maybe("portEitherWay", hmac.port_either_way.then(|| Expression::text("true")));
+    members.object()
+}
+
+/// How a sender that an endpoint knows proves its calls; nothing where only a provider can.
+pub fn proof_of_sender(way: &Verification) -> Option<Expression> {
+    match way {
+        Verification::Hmac(hmac) => {
+            let signed: Option<Vec<Expression>> = hmac.signed.iter().map(signed_part).collect();
+            Some(named("hmac", keyed_digest(hmac, None, Expression::Array(signed?))))
+        }
+        Verification::FixedHeader { name, .. } => Some(named("header", text(name))),
+        _ => None,
+    }
+}
+
+fn named(name: &str, value: Expression) -> Expression {
+    Expression::Object(vec![(name.to_owned(), value)])
+}
+
+/// A piece of what is signed; nothing where it is a value of an account.
+fn signed_part(part: &SignedPart) -> Option<Expression> {
+    Some(match part {
+        SignedPart::Body => text("body"),
+        SignedPart::Url => text("url"),
+        SignedPart::Method => text("method"),
+        SignedPart::Timestamp => text("timestamp"),
+        SignedPart::SortedParameters => text("sorted_parameters"),
+        SignedPart::Secret => text("secret"),
+        SignedPart::Crc32OfBody => text("crc32_of_body"),
+        SignedPart::Text(literal) => named("text", text(literal)),
+        SignedPart::Header(name) => named("header", text(name)),
+        SignedPart::Value(_) => return None,
+    })
 }
 
 /// Where the certificate is, and in whose domains it must lie.

@@ -2,7 +2,7 @@
 
 use super::client::{ask, post};
 use super::workspace::Workspace;
-use super::{MESSAGE, SUBSCRIPTION};
+use super::{MESSAGE, SENDERS, SUBSCRIPTION};
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -87,7 +87,7 @@ impl Server {
                 let mut command = node(workspace, &["server.js"]);
                 let file = || format!("file:{}", workspace.database_file().display());
                 let database = workspace.url.clone().unwrap_or_else(file);
-                command.env("HOST", "127.0.0.1").env("PORT", "0").env("DATABASE_URL", database);
+                command.env("HOST", "127.0.0.1").env("PORT", "0").env("DATABASE_URL", database).envs(SENDERS);
                 command
             }
         }

@@ -1,6 +1,6 @@
 //! A workspace in a folder of its own, and the command line at work in it.
 
-use super::{CONTACT_NEWSLETTER, Sample, repository, schema};
+use super::{CONTACT_NEWSLETTER, SENDERS, Sample, repository, schema};
 use plan::http_case::CaseKeys;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -135,6 +135,7 @@ impl Workspace {
         if let Some(url) = &self.url {
             command.env("DATABASE_OF_TEST", url);
         }
+        command.envs(SENDERS);
         command.env("XDG_CONFIG_HOME", self.path().join("config")).env_remove("PRODUCER_SECRET_KEY");
         command
     }
