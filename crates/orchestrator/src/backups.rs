@@ -157,6 +157,27 @@ pub fn back_up(task: &str, workspace: &Workspace, say: Saying<'_>) -> Result<Mad
     })
 }
 
+/// Keeps what the server's log holds since it was kept last, so that every moment until now can be restored.
+///
+/// # Errors
+/// [`BackupsFailure`] when it cannot be kept, or the task does not ask for that.
+pub fn keep_log(task: &str, workspace: &Workspace, say: Saying<'_>) -> Result<MadeBackup, BackupsFailure> {
+    let target = Target::of_task(workspace, task, None)?;
+    say("copying the server's log");
+    let kept = if target.plan.point_in_time { making::make_log(workspace, &target)? } else { None };
+    let Some(manifest) = kept else {
+        let message = format!("the log of {} is not kept", target.database.place());
+        let hint = "say `point_in_time: true` in `backup`; the next backup begins it";
+        return Err(Box::new(trouble::none(message, hint)).into());
+    };
+    Ok(MadeBackup {
+        folder: target.log.folder().join(&manifest.id),
+        size: manifest.stored_size(),
+        id: manifest.id,
+        moment: manifest.moment,
+    })
+}
+
 /// The backups of a task's database, and what was done with them.
 ///
 /// # Errors

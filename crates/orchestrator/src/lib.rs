@@ -55,7 +55,7 @@ mod tests;
 
 pub use backups::{
     BackupsFailure, Drilled, Event, EventKind, EventOutcome, ListedBackup, ListedBackups, MadeBackup, Pruned, Pruning,
-    RestoreAsked, Restored, back_up, drill, list_backups, prune, restore,
+    RestoreAsked, Restored, back_up, drill, keep_log, list_backups, prune, restore,
 };
 pub use change::{
     ChangeFailure, Difference, DifferenceKind, Differences, Inspection, Pending, PermissionDifference, Undo, Undone,

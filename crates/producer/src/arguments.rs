@@ -181,6 +181,9 @@ pub enum DbCommand {
     Backup {
         /// A task of the workspace.
         task: String,
+        /// Only keep the server's log since it was kept last, where the task has `point_in_time`; `producer serve` does it every minute.
+        #[arg(long)]
+        log: bool,
         #[command(flatten)]
         place: Place,
         /// The form of the answer.

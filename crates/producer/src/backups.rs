@@ -15,8 +15,12 @@ use std::path::Path;
 
 const PHASE: Phase = Phase::ConfigureBackupProcedures;
 
-pub fn make(task: &str, place: &Place, format: Listing) -> Ended {
-    let made = stepwise(|say| orchestrator::back_up(task, &Workspace::new(&place.workspace), say))?;
+pub fn make(task: &str, only_log: bool, place: &Place, format: Listing) -> Ended {
+    let workspace = Workspace::new(&place.workspace);
+    let made = stepwise(|say| match only_log {
+        true => orchestrator::keep_log(task, &workspace, say),
+        false => orchestrator::back_up(task, &workspace, say),
+    })?;
     answer(format, &made, |out| {
         let (id, moment, folder) = (&made.id, &made.moment, made.folder.display());
         writeln!(out, "{id}  state of {moment}, {}, in {folder}", bytes(made.size))

@@ -38,7 +38,7 @@ pub async fn command(asked: &DbCommand) -> Ended {
             let options = options(place, output.as_deref(), "");
             undo(task, &options, how, migration.as_deref())
         }
-        DbCommand::Backup { task, place, format } => backups::make(task, place, *format),
+        DbCommand::Backup { task, log, place, format } => backups::make(task, *log, place, *format),
         DbCommand::Backups { task, from, history, place, format } => {
             backups::list(task, place, from.as_deref(), *history, *format)
         }

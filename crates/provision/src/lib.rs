@@ -19,7 +19,7 @@ mod tests;
 pub use copying::Copier;
 pub use failure::ProvisionFailure;
 pub use instance::{Begun, FirstUser, Instance, State, instances};
-pub use postgresql::{Recovery, WritesFile};
+pub use postgresql::{Recovery, RecoveryTarget, WritesFile};
 pub use programs::{PROGRAMS_VARIABLE, are_installed, superuser, way_to_install};
 
 use std::net::{Ipv4Addr, TcpStream};

@@ -41,8 +41,17 @@ pub struct Recovery<'r> {
     pub base: Give<'r>,
     /// Writes each file of the log, by its name.
     pub log: Vec<(String, WritesFile<'r>)>,
-    /// The name of the moment.
-    pub point: String,
+    /// How far it goes.
+    pub target: RecoveryTarget,
+}
+
+/// A moment of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecoveryTarget {
+    /// That of a mark with that name.
+    Point(String),
+    /// That time, UTC.
+    Time(String),
 }
 
 /// Writes a file.
@@ -108,11 +117,17 @@ impl Programs {
         )?;
         // It must not write into the archive of the server that it is a copy of.
         let own = text("postgresql.auto.conf") + "\narchive_mode = off\nssl = off\n";
-        let meant = recovery.point.replace('\'', "''");
+        let meant = match &recovery.target {
+            RecoveryTarget::Point(name) => format!("recovery_target_name = '{}'", name.replace('\'', "''")),
+            // The letters of RFC 3339 are none that a setting takes.
+            RecoveryTarget::Time(time) => {
+                format!("recovery_target_time = '{}'", time.replace('T', " ").replace('Z', "+00").replace('\'', "''"))
+            }
+        };
         let lines = [
             own.clone(),
             format!("restore_command = 'cp \"{}/%f\" \"%p\"'", archive.display()),
-            format!("recovery_target_name = '{meant}'"),
+            meant,
             "recovery_target_action = 'promote'".to_owned(),
             "hot_standby = off".to_owned(),
             // The file system writes what was unpacked to the disk at once, and not file by file.

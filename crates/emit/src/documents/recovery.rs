@@ -3,7 +3,7 @@
 
 use minijinja::{Value, context};
 use plan::DatabaseTaskPlan;
-use plan::database::{Backup, Connection, LocationPart, spoken};
+use plan::database::{Backup, Connection, LOG_INTERVAL, LocationPart, spoken};
 
 pub fn view(plan: &DatabaseTaskPlan, backup: &Backup) -> Value {
     context! {
@@ -21,6 +21,7 @@ pub fn view(plan: &DatabaseTaskPlan, backup: &Backup) -> Value {
         },
         schedule => backup.schedule.to_string(),
         drill => backup.drill.to_string(),
+        point_in_time => backup.point_in_time.then(|| spoken(LOG_INTERVAL)),
         keep_for => spoken(backup.keep_for),
         keep_at_least => backup.keep_at_least,
         destination => backup.destination.to_string(),

@@ -40,6 +40,8 @@ pub struct Event {
 pub enum EventKind {
     /// One is made.
     Backup,
+    /// A piece of the log is kept; only what fails is noted.
+    Log,
     /// One is restored where nobody sees it, and compared.
     Drill,
     /// One is restored.
@@ -64,6 +66,7 @@ impl EventKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Backup => "backup",
+            Self::Log => "log",
             Self::Drill => "drill",
             Self::Restore => "restore",
             Self::Prune => "prune",

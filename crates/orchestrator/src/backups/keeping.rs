@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::workspace::Workspace;
 use backup::Kept;
 use jiff::Timestamp;
+use plan::database::LOG_INTERVAL;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,6 +31,7 @@ pub(crate) struct Standing {
     drilled_at: Option<i64>,
     bytes: u64,
     failures: u64,
+    log_at: Option<i64>,
 }
 
 /// Looks after backups until it is dropped.
@@ -108,6 +110,23 @@ fn look_after(workspace: &Workspace, task_id: &TaskId, standing: &mut Standing) 
         standing.bytes = manifest.stored_size();
         making::prune(workspace, &target, Pruning::Done)?;
     }
+    if target.plan.point_in_time
+        && standing.log_at.is_none_or(|at| at + i64::from(LOG_INTERVAL) <= now)
+        && !is_spared(EventKind::Log)
+    {
+        match making::make_log(workspace, &target) {
+            Ok(Some(_)) => {}
+            Ok(None) => {
+                tracing::warn!(task = %task_id, "the server has not kept its log: a backup begins it anew");
+                making::make(workspace, &target, None, &say)?;
+            }
+            Err(failure) => {
+                history::note(workspace, task_id, &Event::of(EventKind::Log, None, Err(&failure)))?;
+                return Err(failure);
+            }
+        }
+        standing.log_at = Some(now);
+    }
     if standing.made_at.is_some()
         && standing.drilled_at.is_none_or(|at| target.plan.drill.next(at) <= now)
         && !is_spared(EventKind::Drill)
@@ -131,7 +150,8 @@ pub(crate) fn warnings(workspace: &Workspace, task_id: &TaskId) -> Vec<String> {
     let history = history::read(workspace, task_id).unwrap_or_default();
     let last = |kind| history.iter().rev().find(move |event| event.kind == kind);
     let failed = |event: &&Event| event.outcome == EventOutcome::Failed;
-    let of = [EventKind::Backup, EventKind::Drill].into_iter().filter_map(|kind| last(kind).filter(failed));
+    let of =
+        [EventKind::Backup, EventKind::Log, EventKind::Drill].into_iter().filter_map(|kind| last(kind).filter(failed));
     of.map(|event| format!("the last {} failed on {}: {}", event.kind.as_str(), event.at, event.detail)).collect()
 }
 

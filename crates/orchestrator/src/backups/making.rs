@@ -147,11 +147,14 @@ fn server_copy(
     let version = server.major_version().map_err(not_copied)?;
     let environment = server.for_programs().map_err(not_copied)?;
     let copier = Copier::find(version, environment).map_err(|failure| trouble::program(&failure))?;
-    let slot = format!("producer_backup_{}", &sha256_hex(target.task_id.as_str().as_bytes())[..16]);
-    // One that was killed has left its own.
-    server.forget_log(&slot).map_err(not_copied)?;
-    server.keep_log(&slot).map_err(not_copied)?;
-    let _kept = KeptLog { server, slot: &slot };
+    let slot = slot(target);
+    // What goes on from one backup to the next is kept until it was fetched; else one that was killed has left its own.
+    let goes_on = target.plan.point_in_time && server.keeps_log(&slot).map_err(not_copied)?;
+    if !goes_on {
+        server.forget_log(&slot).map_err(not_copied)?;
+        server.keep_log(&slot).map_err(not_copied)?;
+    }
+    let _kept = (!target.plan.point_in_time).then(|| KeptLog { server, slot: &slot });
     say("copying the server's data");
     copier.base(|data| writing.add(BASE, data).map_err(Uncopied::Backup)).map_err(|uncopied| match uncopied {
         // A copy that breaks off is first seen by whoever reads it.
@@ -162,7 +165,23 @@ fn server_copy(
     let name = format!("producer_{}", Timestamp::now().as_millisecond());
     let StillPoint { lsn, moment, contents } = server.still_point(&name).map_err(not_copied)?;
     say("copying the server's log until then");
-    let files = copier.log(&slot, &lsn, &scratch.join("log")).map_err(|failure| trouble::program(&failure))?;
+    add_log(&copier, (&slot, &lsn), writing, scratch)?;
+    Ok(Copied { contents, moment, point: Some(name) })
+}
+
+/// What the server's log is kept under.
+fn slot(target: &Target) -> String {
+    format!("producer_backup_{}", &sha256_hex(target.task_id.as_str().as_bytes())[..16])
+}
+
+/// Keeps the log from where it was fetched last until that place.
+fn add_log(
+    copier: &Copier,
+    (slot, lsn): (&str, &str),
+    writing: &mut Writing<'_>,
+    scratch: &Path,
+) -> Result<(), Box<Failure>> {
+    let files = copier.log(slot, lsn, &scratch.join("log")).map_err(|failure| trouble::program(&failure))?;
     for path in files {
         let file_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         // The last one is not full, and has zeros behind what there is.
@@ -170,7 +189,41 @@ fn server_copy(
         let mut file = File::open(&path).map_err(|error| Box::new(trouble::file(&path, &error)))?;
         writing.add(&name, &mut file).map_err(|failure| trouble::told(&failure))?;
     }
-    Ok(Copied { contents, moment, point: Some(name) })
+    Ok(())
+}
+
+/// Keeps another piece of the server's log; nothing where no backup has begun it.
+pub fn make_log(workspace: &Workspace, target: &Target) -> Result<Option<Manifest>, Box<Failure>> {
+    let Database::PostgreSql(server) = &target.database else { return Ok(None) };
+    let _alone = alone(workspace, &target.task_id)?;
+    let not_copied = |error| Box::new(trouble::not_copied(&error, &target.database));
+    let told = |failure| trouble::told(&failure);
+    let slot = slot(target);
+    if !server.keeps_log(&slot).map_err(not_copied)? {
+        return Ok(None);
+    }
+    let scratch = workspace.scratch().map_err(|failure| Box::new(Failure::workspace(&failure)))?;
+    let version = server.major_version().map_err(not_copied)?;
+    let environment = server.for_programs().map_err(not_copied)?;
+    let copier = Copier::find(version, environment).map_err(|failure| trouble::program(&failure))?;
+    let begun = Timestamp::now();
+    let id = begun.strftime("%Y%m%dT%H%M%S%.3fZ").to_string();
+    let name = format!("producer_{}", begun.as_millisecond());
+    let (lsn, moment) = server.log_point(&name).map_err(not_copied)?;
+    let mut writing = target.log.begin(&id, target.key.as_ref()).map_err(told)?;
+    add_log(&copier, (&slot, &lsn), &mut writing, scratch.path())?;
+    let manifest = writing.finish(|objects| Manifest {
+        id,
+        task_id: target.task_id.clone(),
+        engine: target.database.engine(),
+        engine_version: format!("postgresql_{version}"),
+        moment,
+        completed_at: timestamp(Timestamp::now()),
+        plans: BTreeMap::new(),
+        point: Some(name),
+        objects,
+    });
+    manifest.map(Some).map_err(told)
 }
 
 /// Why there is no copy of a server's data.
@@ -270,6 +323,9 @@ pub fn prune(workspace: &Workspace, target: &Target, how: Pruning) -> Result<Pru
     let mut unfinished = target.repository.unfinished().map_err(told)?;
     unfinished.retain(|id| is_old(id, UNDER_WAY));
     let pruned = Pruned { backups, unfinished };
+    if how == Pruning::Done {
+        prune_log(target, kept.iter().map(|(id, _)| id).find(|id| !pruned.backups.contains(id)))?;
+    }
     if how == Pruning::Shown || (pruned.backups.is_empty() && pruned.unfinished.is_empty()) {
         return Ok(pruned);
     }
@@ -280,6 +336,18 @@ pub fn prune(workspace: &Workspace, target: &Target, how: Pruning) -> Result<Pru
     let event = Event::of(EventKind::Prune, None, Ok(detail));
     history::note(workspace, &target.task_id, &event)?;
     Ok(pruned)
+}
+
+/// The log before the oldest backup leads nowhere.
+fn prune_log(target: &Target, oldest: Option<&String>) -> Result<(), Box<Failure>> {
+    let told = |failure| trouble::told(&failure);
+    let Some(oldest) = oldest else { return Ok(()) };
+    for (id, _) in target.log.list().map_err(told)? {
+        if id < *oldest {
+            target.log.remove(&id).map_err(told)?;
+        }
+    }
+    Ok(())
 }
 
 /// How old a backup of that name is; nobody knows of a folder that is called otherwise, and it stays.

@@ -7,15 +7,17 @@ use super::making::{BASE, DATABASE, DEFINITION, Definition, LOG, alone};
 use super::target::{KEY_VARIABLE, Target};
 use super::{BackupsFailure, Drilled, Saying, trouble};
 use crate::failure::Failure;
+use crate::run::timestamp;
 use crate::serving::running_server;
 use crate::workspace::{Workspace, WorkspaceFailure};
 use backup::{Kept, Manifest, Repository};
 use jiff::Timestamp;
 use plan::PersistedPlan;
 use plan::database::spoken;
-use provision::{Instance, Recovery, State, WritesFile};
+use provision::{Instance, Recovery, RecoveryTarget, State, WritesFile};
 use serde::Serialize;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -111,7 +113,8 @@ pub fn drill(
             // One that was killed has left its own.
             instance.discard().map_err(|failure| trouble::program(&failure))?;
             let _gone = Discarded(&instance);
-            bring_server_back(target, server, manifest, &instance, say)?.0
+            let until = Until { target: RecoveryTarget::Point(point(manifest)?), pieces: Vec::new() };
+            bring_server_back(target, server, (manifest, &until), &instance, say)?.0
         }
         Database::Sqlite(_) | Database::MySql(_) | Database::MongoDb(_) => {
             bring_back(target, manifest, &scratch.path().join(DATABASE), say)?
@@ -342,10 +345,17 @@ fn into_server(
         let hint = format!("it was restored before; `producer db start {}` starts it", instance.name());
         return Err(Box::new(trouble::in_the_way(message, hint)));
     }
+    let until = until(asked, target, manifest)?;
     let last_moment = newest(&target.repository).map_or_else(|| manifest.moment.clone(), |newest| newest.moment);
+    let last_moment = newest(&target.log).map_or(last_moment.clone(), |piece| piece.moment.max(last_moment));
+    let moment = match (&until.target, until.pieces.last()) {
+        (RecoveryTarget::Time(time), _) => time.clone(),
+        (RecoveryTarget::Point(_), Some(piece)) => piece.moment.clone(),
+        (RecoveryTarget::Point(_), None) => manifest.moment.clone(),
+    };
     let mut restored = Restored {
         id: manifest.id.clone(),
-        moment: manifest.moment.clone(),
+        moment,
         last_moment,
         file: instance.folder().to_owned(),
         address: None,
@@ -361,7 +371,7 @@ fn into_server(
     }
     let _alone = alone(workspace, &target.task_id)?;
     say("restoring into a private server of its own");
-    let brought = bring_server_back(target, server, manifest, &instance, say);
+    let brought = bring_server_back(target, server, (manifest, &until), &instance, say);
     let (definition, database) = match brought {
         Ok(brought) => brought,
         Err(failure) => {
@@ -370,8 +380,8 @@ fn into_server(
         }
     };
     restored.address = Some(database.place());
-    restored.tables = definition.contents.tables.len();
-    restored.rows = definition.contents.rows();
+    let contents = database.contents().unwrap_or(definition.contents);
+    (restored.tables, restored.rows) = (contents.tables.len(), contents.rows());
     for task in &definition.tasks {
         if let Ok(Some(active)) = workspace.seen_plan(&task.task_id) {
             restored.lacking.extend(lacking(&database, &active).unwrap_or_default());
@@ -381,11 +391,102 @@ fn into_server(
     Ok(restored)
 }
 
+/// How far the log is followed.
+struct Until {
+    target: RecoveryTarget,
+    /// What was kept of it behind the backup, the oldest first.
+    pieces: Vec<Manifest>,
+}
+
+/// To the moment that is asked for; without one to the last there is; where the log was not kept, to that of the backup.
+fn until(asked: &RestoreAsked, target: &Target, manifest: &Manifest) -> Result<Until, Box<Failure>> {
+    let of_backup = || Ok(Until { target: RecoveryTarget::Point(point(manifest)?), pieces: Vec::new() });
+    let start = moment(manifest);
+    if asked.backup.is_some() || asked.to.is_some_and(|to| start.is_some_and(|start| to <= start)) {
+        return of_backup();
+    }
+    let mut pieces = Vec::new();
+    for (id, kept) in target.log.list().map_err(|failure| trouble::told(&failure))? {
+        match kept {
+            _ if id <= manifest.id => {}
+            Kept::Whole(piece) => {
+                let is_last = asked.to.is_some_and(|to| moment(&piece).is_some_and(|moment| moment >= to));
+                pieces.push(piece);
+                if is_last {
+                    break;
+                }
+            }
+            Kept::Damaged(failure) => return Err(trouble::told(&failure)),
+        }
+    }
+    let Some(last) = pieces.last() else {
+        return match (asked.to, target.plan.point_in_time) {
+            (Some(to), true) => {
+                let message =
+                    format!("the log behind backup {} was not kept, and the state of {to} is wanted", manifest.id);
+                let hint = format!("`--to {}` is the moment of the backup", manifest.moment);
+                Err(Box::new(trouble::none(message, hint)))
+            }
+            (Some(_) | None, _) => of_backup(),
+        };
+    };
+    must_be_without_gaps(manifest, &pieces)?;
+    let target = match asked.to {
+        Some(to) if moment(last).is_some_and(|last| to <= last) => RecoveryTarget::Time(timestamp(to)),
+        // Nobody knows what was committed behind the last piece.
+        Some(to) => {
+            let message = format!("the log is kept until {}, and the state of {to} is wanted", last.moment);
+            return Err(Box::new(trouble::none(
+                message,
+                "name an earlier moment, or leave `--to` out for the last there is",
+            )));
+        }
+        None => RecoveryTarget::Point(point(last)?),
+    };
+    Ok(Until { target, pieces })
+}
+
+/// Files of the log follow each other by their names; whoever restores over a gap gets less than he believes.
+fn must_be_without_gaps(manifest: &Manifest, pieces: &[Manifest]) -> Result<(), Box<Failure>> {
+    let of = |manifest: &Manifest| -> Vec<u64> {
+        let names = manifest.objects.iter().filter_map(|object| object.name.strip_prefix(LOG));
+        names.filter_map(number_of_file).collect()
+    };
+    let mut known = of(manifest).into_iter().max();
+    for piece in pieces {
+        let files = of(piece);
+        let (first, last) = (files.iter().min(), files.iter().max());
+        match (known, first) {
+            (Some(before), Some(first)) if *first <= before + 1 => {}
+            _ => {
+                let message = format!("the log has a gap before its piece {}", piece.id);
+                let hint = "name a moment before it, or one behind a later backup";
+                return Err(Box::new(trouble::gap(message, hint)));
+            }
+        }
+        known = known.max(last.copied());
+    }
+    Ok(())
+}
+
+/// The number of a file of the log among its like: `000000010000000A000000FE` with the usual 16 MiB a file, 256 of which make the
+/// middle part count one up.
+fn number_of_file(name: &str) -> Option<u64> {
+    let high = u64::from_str_radix(name.get(8..16)?, 16).ok()?;
+    let low = u64::from_str_radix(name.get(16..24)?, 16).ok()?;
+    Some(high << 8 | low)
+}
+
+fn point(manifest: &Manifest) -> Result<String, Box<Failure>> {
+    let unnamed = || Box::new(trouble::different(&manifest.id, &["its moment has no name".to_owned()]));
+    manifest.point.clone().ok_or_else(unnamed)
+}
+
 /// Brings a backup back as a server that runs, and compares the database with what it held.
 fn bring_server_back(
     target: &Target,
     server: &Server,
-    manifest: &Manifest,
+    (manifest, until): (&Manifest, &Until),
     instance: &Instance,
     say: Saying<'_>,
 ) -> Result<(Definition, Database), Box<Failure>> {
@@ -393,24 +494,29 @@ fn bring_server_back(
     let different = |why: String| Box::new(trouble::different(&manifest.id, &[why]));
     let version = manifest.engine_version.trim_start_matches(|letter: char| !letter.is_ascii_digit());
     let version: i32 = version.parse().map_err(|_| different("nobody knows the version of its server".to_owned()))?;
-    let point = manifest.point.clone().ok_or_else(|| different("its moment has no name".to_owned()))?;
     // Why an object could not be read is told, and not that somebody else did not get it.
     let unread: RefCell<Option<Box<Failure>>> = RefCell::new(None);
-    let give = |name: &str, to: &mut dyn Write| {
-        target.repository.read(manifest, name, target.key.as_ref(), to).map_err(|failure| {
+    let give = |repository: &Repository, of: &Manifest, name: &str, to: &mut dyn Write| {
+        repository.read(of, name, target.key.as_ref(), to).map_err(|failure| {
             let said = io::Error::other(failure.to_string());
             *unread.borrow_mut() = Some(trouble::told(&failure));
             said
         })
     };
-    let mut base = |to: &mut dyn Write| give(BASE, to);
-    let names = manifest.objects.iter().map(|object| object.name.as_str()).filter(|name| name.starts_with(LOG));
-    let log = names.map(|name| {
+    let mut base = |to: &mut dyn Write| give(&target.repository, manifest, BASE, to);
+    // A later piece has more of a file that an earlier one has the beginning of.
+    let mut newest: BTreeMap<&str, (&Repository, &Manifest)> = BTreeMap::new();
+    let pieces = until.pieces.iter().map(|piece| (&target.log, piece));
+    for (repository, of) in std::iter::once((&target.repository, manifest)).chain(pieces) {
+        let names = of.objects.iter().map(|object| object.name.as_str()).filter(|name| name.starts_with(LOG));
+        newest.extend(names.map(|name| (name, (repository, of))));
+    }
+    let log = newest.into_iter().map(|(name, (repository, of))| {
         let give = &give;
-        let file: WritesFile<'_> = Box::new(move |to: &mut dyn Write| give(name, to));
+        let file: WritesFile<'_> = Box::new(move |to: &mut dyn Write| give(repository, of, name, to));
         (name.trim_start_matches(LOG).to_owned(), file)
     });
-    let mut recovery = Recovery { base: &mut base, log: log.collect(), point };
+    let mut recovery = Recovery { base: &mut base, log: log.collect(), target: until.target.clone() };
     let recovered = instance.recover(version, &mut recovery);
     drop(recovery);
     if let Err(failure) = recovered {
@@ -427,7 +533,16 @@ fn bring_server_back(
         }
     }
     say("comparing it with what was backed up");
-    compare(&manifest.id, &database, &definition)?;
+    match until.pieces.is_empty() {
+        true => compare(&manifest.id, &database, &definition)?,
+        // What it held at that moment nobody has counted.
+        false => {
+            let found = database.check().map_err(|error| different(error.to_string()))?;
+            if !found.is_empty() {
+                return Err(Box::new(trouble::different(&manifest.id, &found)));
+            }
+        }
+    }
     Ok((definition, database))
 }
 
@@ -547,4 +662,45 @@ fn key_of_stranger(manifest: &Manifest) -> Result<Option<backup::Key>, Box<Failu
     let text = std::env::var(KEY_VARIABLE).unwrap_or_default();
     let reference = plan::database::LocationPart::Environment(KEY_VARIABLE.to_owned());
     backup::Key::parse(&text).map(Some).map_err(|wrong| Box::new(trouble::no_key(&reference, &wrong)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use backup::Object;
+    use vocab::Engine;
+
+    fn piece(id: &str, files: &[&str]) -> Manifest {
+        let object = |file: &&str| Object {
+            name: format!("{LOG}{file}"),
+            file: format!("{LOG}{file}.gz"),
+            is_encrypted: false,
+            size: 0,
+            sha256: String::new(),
+            stored_size: 0,
+            stored_sha256: String::new(),
+        };
+        Manifest {
+            id: id.to_owned(),
+            task_id: TaskId::parse("shop").unwrap(),
+            engine: Engine::PostgreSql,
+            engine_version: "postgresql_15".to_owned(),
+            moment: "2026-01-02T03:04:05.678Z".to_owned(),
+            completed_at: "2026-01-02T03:04:06.678Z".to_owned(),
+            plans: BTreeMap::new(),
+            point: None,
+            objects: files.iter().map(object).collect(),
+        }
+    }
+
+    #[test]
+    fn a_gap_in_the_log_is_seen() {
+        let base = piece("1", &["0000000100000000000000FE", "0000000100000000000000FF"]);
+        let next = piece("2", &["0000000100000000000000FF", "000000010000000100000000"]);
+        let then = piece("3", &["000000010000000100000001", "00000002.history"]);
+        assert!(must_be_without_gaps(&base, &[next.clone(), then.clone()]).is_ok());
+        let gap = must_be_without_gaps(&base, &[then]).unwrap_err();
+        assert_eq!((gap.code.as_str(), gap.message.as_str()), ("IP383", "the log has a gap before its piece 3"));
+        assert!(must_be_without_gaps(&base, &[next, piece("4", &[])]).is_err(), "a piece without files is one");
+    }
 }

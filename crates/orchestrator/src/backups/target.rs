@@ -30,6 +30,8 @@ pub struct Target {
     pub database: Database,
     pub repository: Repository,
     pub key: Option<Key>,
+    /// The pieces of its log.
+    pub log: Repository,
     /// The name of the database on a private server of the workspace.
     pub own_server: Option<String>,
 }
@@ -100,6 +102,7 @@ impl Target {
         let key = key(workspace, &plan)?;
         Ok(Self {
             repository: Repository::new(folder.join(task_id.as_str())),
+            log: Repository::new(folder.join(format!("{task_id}.log"))),
             task_id,
             plan,
             database,
@@ -124,6 +127,7 @@ fn unasked() -> Backup {
         destination: Destination::Workspace,
         encryption_key: None,
         drill: Schedule::Every(DAY / 60),
+        point_in_time: false,
         objectives: Objectives { recovery_point: DAY, recovery_time: None },
     }
 }

@@ -153,6 +153,10 @@ pub fn none(message: String, hint: impl Into<String>) -> Failure {
     Failure::backup(NONE, message, hint)
 }
 
+pub fn gap(message: String, hint: impl Into<String>) -> Failure {
+    Failure::backup(MISSING, message, hint)
+}
+
 pub fn in_the_way(message: String, hint: impl Into<String>) -> Failure {
     Failure::backup(IN_THE_WAY, message, hint)
 }

@@ -22,9 +22,15 @@ pub struct Backup {
     pub encryption_key: Option<LocationPart>,
     /// When the newest is restored to see that it can be.
     pub drill: Schedule,
+    /// Whether the log is kept too, so that every moment can be restored.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub point_in_time: bool,
     /// What must be met.
     pub objectives: Objectives,
 }
+
+/// How far apart pieces of the log are kept, in seconds.
+pub const LOG_INTERVAL: u32 = 60;
 
 /// Where copies go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

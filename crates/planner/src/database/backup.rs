@@ -3,7 +3,7 @@
 
 use super::draft::Draft;
 use crate::codes::BACKUPS_CONTRADICT;
-use plan::database::{Backup, Cron, Destination, LocationPart, Objectives, Schedule, spoken};
+use plan::database::{Backup, Cron, Destination, LOG_INTERVAL, LocationPart, Objectives, Schedule, spoken};
 use plan::{Decision, Phase};
 use spec::{DatabaseConfig, DayRule, Environment, Frequency, Location, Reference};
 
@@ -23,8 +23,17 @@ pub fn plan(draft: &mut Draft, config: &DatabaseConfig) -> Option<Backup> {
     let says_so = || "the task says so".to_owned();
 
     let schedule = schedule(&asked.schedule.value);
-    let wait = schedule.longest_wait();
+    let point_in_time = asked.point_in_time.as_ref().is_some_and(|asked| asked.value);
+    let wait = if point_in_time { LOG_INTERVAL } else { schedule.longest_wait() };
     decide(draft, "copies", format!("one {schedule}"), says_so());
+
+    if point_in_time {
+        let decision =
+            format!("kept every {}, so that every moment between copies can be restored", spoken(LOG_INTERVAL));
+        let reason =
+            "the task says `point_in_time`; the server keeps its log until it is fetched: have a server run".to_owned();
+        decide(draft, "log", decision, reason);
+    }
 
     let keep_for = asked.keep_for.unwrap_or(if is_development { KEPT_IN_DEVELOPMENT } else { KEPT });
     let keep_at_least = asked.keep_at_least.unwrap_or(KEPT_AT_LEAST);
@@ -87,7 +96,7 @@ pub fn plan(draft: &mut Draft, config: &DatabaseConfig) -> Option<Backup> {
         None => "as far apart as copies are made; each drill measures it".to_owned(),
     };
     decide(draft, "objectives", decision, reason);
-    Some(Backup { schedule, keep_for, keep_at_least, destination, encryption_key, drill, objectives })
+    Some(Backup { schedule, keep_for, keep_at_least, destination, encryption_key, drill, point_in_time, objectives })
 }
 
 fn decide(draft: &mut Draft, what: &str, decision: String, reason: String) {

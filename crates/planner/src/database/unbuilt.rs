@@ -24,7 +24,8 @@ pub fn check(config: &DatabaseConfig) -> Result<(), Vec<Diagnostic>> {
             let what = format!("backups of {} databases", config.kind.value.as_str());
             refuse(what, &backup.place, "remove `backup`, and use the engine's own programs");
         }
-        if let Some(Spanned { place, .. }) = backup.point_in_time.as_ref().filter(|asked| asked.value) {
+        let every_moment = backup.point_in_time.as_ref().filter(|asked| asked.value);
+        if let Some(Spanned { place, .. }) = every_moment.filter(|_| config.kind.value != DatabaseType::PostgreSql) {
             let help = "remove it, and have copies made more often: `schedule: \"every_5_minutes\"`";
             refuse("backups of every moment of a database".to_owned(), place, help);
         }

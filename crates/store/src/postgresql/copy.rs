@@ -183,6 +183,34 @@ impl Server {
         })
     }
 
+    /// Whether the server keeps its log for whoever asks by that name.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it does not answer.
+    pub fn keeps_log(&self, slot: &str) -> Result<bool, StoreError> {
+        blocking(async {
+            let look = "SELECT count(*) FROM pg_replication_slots WHERE slot_name = $1 AND wal_status <> 'lost'";
+            let found: i64 = self.connect().await?.query_one(look, &[&slot]).await?.try_get(0)?;
+            Ok(found > 0)
+        })
+    }
+
+    /// Marks this moment of the log, and says where its last place is, and when it was. Everything that was committed until then is
+    /// before it, and something is committed behind it: a restore to that moment stops there.
+    ///
+    /// # Errors
+    /// [`StoreError`] when this role may not.
+    pub fn log_point(&self, name: &str) -> Result<(String, String), StoreError> {
+        blocking(async {
+            let client = self.connect().await?;
+            let now = "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')";
+            let moment: String = client.query_one(now, &[]).await?.try_get(0)?;
+            client.query_one("SELECT pg_current_xact_id()::text", &[]).await?;
+            let mark = "SELECT (pg_create_restore_point($1) - 1)::text";
+            Ok((client.query_one(mark, &[&name]).await?.try_get(0)?, moment))
+        })
+    }
+
     /// What the database holds; nobody writes to it meanwhile.
     pub(crate) fn contents(&self) -> Result<Contents, StoreError> {
         blocking(async {

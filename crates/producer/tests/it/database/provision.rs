@@ -575,7 +575,7 @@ fn a_sandbox_keeps_to_this_machine_and_says_so(kind: &'static Kind) {
 #[test]
 fn what_a_private_server_keeps_comes_back_as_another_one() {
     let Some(place) = Place::new("backups", &POSTGRESQL) else { return };
-    let backup = "provision: local\n    backup: { schedule: hourly, destination: kept }";
+    let backup = "provision: local\n    backup: { schedule: hourly, destination: kept, point_in_time: true }";
     let ended = place.run(backup).must_end_with(0);
     assert!(super::verified(&ended).contains(&"a backup was restored: passed".to_owned()));
     place.execute("INSERT INTO rooms (number) VALUES (7), (8)");
@@ -608,14 +608,21 @@ fn what_a_private_server_keeps_comes_back_as_another_one() {
 
     place.command(&["db", "drill", "rooms"]).must_end_with(0);
     assert!(!place.0.path().join(".producer/drills").read_dir().unwrap().any(|_| true), "nothing of a drill stays");
-    assert_eq!(psql(&own, "SELECT count(*) FROM pg_replication_slots").unwrap().trim(), "0");
-
-    psql(&own, "DELETE FROM rooms").unwrap();
-    let restored = place.command(&["db", "restore", "rooms", "--format", "json"]).must_end_with(0).stdout;
+    // Every moment until the log was kept last can be restored: the second row is not there yet.
+    let now = "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')";
+    psql(&own, "INSERT INTO rooms (number) VALUES (11)").unwrap();
+    let moment = psql(&own, now).unwrap().trim().to_owned();
+    thread::sleep(Duration::from_millis(20));
+    psql(&own, "INSERT INTO rooms (number) VALUES (12); DELETE FROM rooms").unwrap();
+    let unkept = place.command(&["db", "restore", "rooms", "--to", &moment]).must_end_with(1).stderr;
+    assert!(unkept.contains("IP388: the log behind backup"), "{unkept}");
+    place.command(&["db", "backup", "rooms", "--log"]).must_end_with(0);
+    let to = ["db", "restore", "rooms", "--to", &moment, "--format", "json"];
+    let restored = place.command(&to).must_end_with(0).stdout;
     let restored: Value = serde_json::from_str(&restored).unwrap();
     let address = restored["address"].as_str().unwrap().trim_end_matches("/rooms").to_owned();
-    let there = psql(&url(&address), "SELECT count(*) FROM rooms WHERE number IN (7, 8)").unwrap();
-    assert_eq!(there.trim(), "2");
+    let there = psql(&url(&address), "SELECT count(*) FROM rooms WHERE number IN (7, 8, 11, 12)").unwrap();
+    assert_eq!(there.trim(), "3");
     assert_eq!(psql(&own, "SELECT count(*) FROM rooms").unwrap().trim(), "0", "the database itself is as it was");
     for option in [["--over", "rooms"], ["--into", "rooms.sqlite"]] {
         let refused = place.command(&[&["db", "restore", "rooms"][..], &option].concat()).must_end_with(1).stderr;
@@ -641,7 +648,9 @@ fn what_a_private_server_keeps_comes_back_as_another_one() {
     let other = Place::new("backups", &POSTGRESQL).unwrap();
     let mut set = other.0.command(&["secrets", "set", "servers/postgresql_rooms/postgres"]);
     end_with_input(&mut set, &place.password()).must_end_with(0);
-    other.command(&["db", "restore", "rooms", "--from", kept.to_str().unwrap()]).must_end_with(0);
+    let backup = newest.file_name().unwrap().to_str().unwrap();
+    let from = ["db", "restore", "rooms", "--from", kept.to_str().unwrap(), "--backup", backup];
+    other.command(&from).must_end_with(0);
     let came_back = psql(&url(&other.address()), "SELECT count(*) FROM rooms WHERE number IN (7, 8)").unwrap();
     assert_eq!(came_back.trim(), "2");
 }
