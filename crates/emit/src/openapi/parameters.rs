@@ -234,23 +234,32 @@ fn list_parameters(plan: &Plan, listing: Listing<'_>) -> Vec<Parameter> {
         found.push(query("filter", schema, "an expression".to_owned(), description));
     }
     if let Some(summary) = &listing.holes.summary {
-        let several = |name: &str, known: &[String], description: &str| {
+        let several = |name: &str, known: &[String], word: String, description: &str| {
             let one =
                 known.iter().map(|known| known.replace('(', "\\(").replace(')', "\\)")).collect::<Vec<_>>().join("|");
-            let words: Vec<String> = known.iter().map(|known| format!("`{known}`")).collect();
             let schema = json!({"type": "string", "pattern": format!("^({one})(,({one}))*$")});
-            query(name, schema, words.join(", "), description.to_owned())
+            query(name, schema, word, description.to_owned())
         };
+        let columns =
+            |columns: &[ColumnName]| columns.iter().map(|column| format!("`{column}`")).collect::<Vec<_>>().join(", ");
+        let of =
+            |what: &str, known: &[ColumnName]| (!known.is_empty()).then(|| format!("{what} of {}", columns(known)));
         let aggregates: Vec<String> = summary.aggregates().iter().map(ToString::to_string).collect();
         let description = "What is worked out of the rows instead of them, several with commas between: each of the `items` has what is asked \
                            for, by these names. Beside it stand filters, `group`, `sort` by what is asked for, and `limit`.";
-        found.push(several("aggregate", &aggregates, description));
+        let words =
+            [of("`sum(...)` and `avg(...)`", &summary.numbers), of("`min(...)` and `max(...)`", &summary.ordered)];
+        let words = ["`count`".to_owned()].into_iter().chain(words.into_iter().flatten());
+        found.push(several("aggregate", &aggregates, words.collect::<Vec<_>>().join("; "), description));
         let groups: Vec<String> = summary.groups().iter().map(ToString::to_string).collect();
         if !groups.is_empty() {
             let description = format!(
                 "With `aggregate`: what rows have in common of which one result is made; at most {MAX_GROUPS}."
             );
-            found.push(several("group", &groups, &description));
+            let values = (!summary.values.is_empty()).then(|| columns(&summary.values));
+            let times = of("`year(...)`, `month(...)` and `day(...)`", &summary.times);
+            let words = values.into_iter().chain(times).collect::<Vec<_>>().join("; ");
+            found.push(several("group", &groups, words, &description));
         }
     }
     found
