@@ -66,7 +66,7 @@ impl Trouble {
             Self::CheckRefused => Some("check_refused"),
             Self::RateLimited => Some("rate_limited"),
             Self::ServiceUnavailable => Some("service_unavailable"),
-            Self::CallUnproved => Some("invalid-credentials"),
+            Self::CallUnproved => Some("invalid-signature"),
             Self::GivenUp => Some("dead"),
             Self::NotTold | Self::NobodyEmits | Self::EventLacks => None,
         }
@@ -89,7 +89,7 @@ impl Trouble {
     #[must_use]
     pub fn seen(self) -> String {
         match (self, self.kind(), self.code()) {
-            (Self::CallUnproved, ..) => "a call is answered 401 `invalid-credentials`".to_owned(),
+            (Self::CallUnproved, ..) => "a call is answered 401 `invalid-signature`".to_owned(),
             (Self::GivenUp, ..) => "`producer deliveries list` shows one as `dead`".to_owned(),
             (Self::NobodyEmits, ..) => "the warning that nothing in this workspace emits an event".to_owned(),
             (Self::EventLacks, ..) => "the warning that an event does not say a field".to_owned(),

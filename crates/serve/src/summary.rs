@@ -3,7 +3,6 @@
 
 use crate::answer::Refusal;
 use crate::encode::Key;
-use crate::export::AT_ONCE;
 use crate::filter::{self, Offer};
 use crate::listing::limit_of;
 use crate::page::{Columns, Page};
@@ -127,7 +126,7 @@ impl SummaryCheck {
                 aggregates: aggregates.into_iter().map(|(aggregate, _)| aggregate).collect(),
                 order,
                 // One more tells that there are too many.
-                limit: limit.unwrap_or(MAX_GROUPS + 1).min(AT_ONCE + 1),
+                limit: limit.unwrap_or(MAX_GROUPS + 1),
             },
         })
     }
