@@ -350,7 +350,7 @@ fn into_server(
     let last_moment = newest(&target.log).map_or(last_moment.clone(), |piece| piece.moment.max(last_moment));
     let moment = match (&until.target, until.pieces.last()) {
         (RecoveryTarget::Time(time), _) => time.clone(),
-        (RecoveryTarget::Point(_), Some(piece)) => piece.moment.clone(),
+        (RecoveryTarget::Point(_), Some((_, piece))) => piece.moment.clone(),
         (RecoveryTarget::Point(_), None) => manifest.moment.clone(),
     };
     let mut restored = Restored {
@@ -394,8 +394,8 @@ fn into_server(
 /// How far the log is followed.
 struct Until {
     target: RecoveryTarget,
-    /// What was kept of it behind the backup, the oldest first.
-    pieces: Vec<Manifest>,
+    /// What was kept of it behind the backup, the oldest first, and where.
+    pieces: Vec<(Repository, Manifest)>,
 }
 
 /// To the moment that is asked for; without one to the last there is; where the log was not kept, to that of the backup.
@@ -405,21 +405,28 @@ fn until(asked: &RestoreAsked, target: &Target, manifest: &Manifest) -> Result<U
     if asked.backup.is_some() || asked.to.is_some_and(|to| start.is_some_and(|start| to <= start)) {
         return of_backup();
     }
+    let told = |failure| trouble::told(&failure);
+    let of_log = target.log.list().map_err(told)?.into_iter().map(|kept| (&target.log, kept));
+    // A later backup holds the log that was fetched for it, and nothing is known to be committed behind that.
+    let of_backups = target.repository.list().map_err(told)?.into_iter().map(|kept| (&target.repository, kept));
+    let mut all: Vec<(&Repository, (String, Kept))> = of_log.chain(of_backups).collect();
+    all.retain(|(_, (id, _))| *id > manifest.id);
+    all.sort_by(|(_, (left, _)), (_, (right, _))| left.cmp(right));
+    while all.pop_if(|(repository, _)| **repository == target.repository).is_some() {}
     let mut pieces = Vec::new();
-    for (id, kept) in target.log.list().map_err(|failure| trouble::told(&failure))? {
-        match kept {
-            _ if id <= manifest.id => {}
-            Kept::Whole(piece) => {
-                let is_last = asked.to.is_some_and(|to| moment(&piece).is_some_and(|moment| moment >= to));
-                pieces.push(piece);
-                if is_last {
-                    break;
-                }
-            }
+    for (repository, (_, kept)) in all {
+        let piece = match kept {
+            Kept::Whole(piece) => piece,
             Kept::Damaged(failure) => return Err(trouble::told(&failure)),
+        };
+        let is_late = asked.to.is_some_and(|to| moment(&piece).is_some_and(|moment| moment >= to));
+        let is_last = is_late && *repository == target.log;
+        pieces.push((repository.clone(), piece));
+        if is_last {
+            break;
         }
     }
-    let Some(last) = pieces.last() else {
+    let Some((_, last)) = pieces.last() else {
         return match (asked.to, target.plan.point_in_time) {
             (Some(to), true) => {
                 let message =
@@ -447,13 +454,13 @@ fn until(asked: &RestoreAsked, target: &Target, manifest: &Manifest) -> Result<U
 }
 
 /// Files of the log follow each other by their names; whoever restores over a gap gets less than he believes.
-fn must_be_without_gaps(manifest: &Manifest, pieces: &[Manifest]) -> Result<(), Box<Failure>> {
+fn must_be_without_gaps(manifest: &Manifest, pieces: &[(Repository, Manifest)]) -> Result<(), Box<Failure>> {
     let of = |manifest: &Manifest| -> Vec<u64> {
         let names = manifest.objects.iter().filter_map(|object| object.name.strip_prefix(LOG));
         names.filter_map(number_of_file).collect()
     };
     let mut known = of(manifest).into_iter().max();
-    for piece in pieces {
+    for (_, piece) in pieces {
         let files = of(piece);
         let (first, last) = (files.iter().min(), files.iter().max());
         match (known, first) {
@@ -506,7 +513,7 @@ fn bring_server_back(
     let mut base = |to: &mut dyn Write| give(&target.repository, manifest, BASE, to);
     // A later piece has more of a file that an earlier one has the beginning of.
     let mut newest: BTreeMap<&str, (&Repository, &Manifest)> = BTreeMap::new();
-    let pieces = until.pieces.iter().map(|piece| (&target.log, piece));
+    let pieces = until.pieces.iter().map(|(repository, piece)| (repository, piece));
     for (repository, of) in std::iter::once((&target.repository, manifest)).chain(pieces) {
         let names = of.objects.iter().map(|object| object.name.as_str()).filter(|name| name.starts_with(LOG));
         newest.extend(names.map(|name| (name, (repository, of))));
@@ -698,9 +705,15 @@ mod tests {
         let base = piece("1", &["0000000100000000000000FE", "0000000100000000000000FF"]);
         let next = piece("2", &["0000000100000000000000FF", "000000010000000100000000"]);
         let then = piece("3", &["000000010000000100000001", "00000002.history"]);
-        assert!(must_be_without_gaps(&base, &[next.clone(), then.clone()]).is_ok());
-        let gap = must_be_without_gaps(&base, &[then]).unwrap_err();
+        let kept = |pieces: &[&Manifest]| -> Vec<(Repository, Manifest)> {
+            pieces.iter().map(|piece| (Repository::new("log".into()), (*piece).clone())).collect()
+        };
+        assert!(must_be_without_gaps(&base, &kept(&[&next, &then])).is_ok());
+        let gap = must_be_without_gaps(&base, &kept(&[&then])).unwrap_err();
         assert_eq!((gap.code.as_str(), gap.message.as_str()), ("IP383", "the log has a gap before its piece 3"));
-        assert!(must_be_without_gaps(&base, &[next, piece("4", &[])]).is_err(), "a piece without files is one");
+        assert!(
+            must_be_without_gaps(&base, &kept(&[&next, &piece("4", &[])])).is_err(),
+            "a piece without files is one"
+        );
     }
 }

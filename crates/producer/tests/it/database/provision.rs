@@ -616,6 +616,7 @@ fn what_a_private_server_keeps_comes_back_as_another_one() {
     psql(&own, "INSERT INTO rooms (number) VALUES (12); DELETE FROM rooms").unwrap();
     let unkept = place.command(&["db", "restore", "rooms", "--to", &moment]).must_end_with(1).stderr;
     assert!(unkept.contains("IP388: the log behind backup"), "{unkept}");
+    place.command(&["db", "backup", "rooms"]).must_end_with(0);
     place.command(&["db", "backup", "rooms", "--log"]).must_end_with(0);
     let to = ["db", "restore", "rooms", "--to", &moment, "--format", "json"];
     let restored = place.command(&to).must_end_with(0).stdout;
@@ -631,8 +632,10 @@ fn what_a_private_server_keeps_comes_back_as_another_one() {
 
     // A file of the log is cut off: nothing comes back, and no server is left behind.
     let kept = place.0.path().join("kept");
-    let newest = fs::read_dir(kept.join("rooms")).unwrap().map(|entry| entry.unwrap().path()).max().unwrap();
-    let log = fs::read_dir(&newest)
+    let mut all: Vec<PathBuf> = fs::read_dir(kept.join("rooms")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    all.sort();
+    let [_, written, newest] = &all[..] else { panic!("a run made one, and two commands") };
+    let log = fs::read_dir(newest)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("log-"));
@@ -648,7 +651,7 @@ fn what_a_private_server_keeps_comes_back_as_another_one() {
     let other = Place::new("backups", &POSTGRESQL).unwrap();
     let mut set = other.0.command(&["secrets", "set", "servers/postgresql_rooms/postgres"]);
     end_with_input(&mut set, &place.password()).must_end_with(0);
-    let backup = newest.file_name().unwrap().to_str().unwrap();
+    let backup = written.file_name().unwrap().to_str().unwrap();
     let from = ["db", "restore", "rooms", "--from", kept.to_str().unwrap(), "--backup", backup];
     other.command(&from).must_end_with(0);
     let came_back = psql(&url(&other.address()), "SELECT count(*) FROM rooms WHERE number IN (7, 8)").unwrap();
