@@ -12,6 +12,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use vocab::{ProviderName, TaskId};
 
 /// A workspace. Cheap to clone; holds no lock.
@@ -154,10 +155,10 @@ impl Workspace {
         self.state().join("backups")
     }
 
-    /// The folder of servers that come back where nobody sees them.
+    /// The folder of a task's servers that come back where nobody sees them.
     #[must_use]
-    pub fn drills_folder(&self) -> PathBuf {
-        let folder = self.state().join("drills");
+    pub fn drills_folder(&self, task_id: &TaskId) -> PathBuf {
+        let folder = self.state().join("drills").join(task_id.as_str());
         std::path::absolute(&folder).unwrap_or(folder)
     }
 
@@ -174,7 +175,10 @@ impl Workspace {
     pub fn scratch(&self) -> Result<tempfile::TempDir, WorkspaceFailure> {
         self.make_state()?;
         let folder = self.state().join("scratch");
-        let made = fs::create_dir_all(&folder).and_then(|()| tempfile::tempdir_in(&folder));
+        let made = fs::create_dir_all(&folder).and_then(|()| {
+            forget_old(&folder, "");
+            tempfile::tempdir_in(&folder)
+        });
         made.map_err(|source| WorkspaceFailure::File { path: folder, source })
     }
 
@@ -491,6 +495,22 @@ impl Workspace {
     /// When the file is damaged.
     pub fn announced_server(&self) -> Result<Option<RunningServer>, WorkspaceFailure> {
         read_json(&self.state().join("serve.json"))
+    }
+}
+
+/// What a process that was killed has left half done stays for so long: nobody works on anything for longer.
+const LEFT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Takes away folders that somebody has left half done in another, by how their names begin.
+pub(crate) fn forget_old(folder: &Path, prefix: &str) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let is_meant = |name: &std::ffi::OsStr| name.to_str().is_some_and(|name| name.starts_with(prefix));
+    for entry in entries.filter(|entry| is_meant(&entry.file_name())) {
+        let age = entry.metadata().and_then(|found| found.modified()).ok().and_then(|time| time.elapsed().ok());
+        if age.is_some_and(|age| age > LEFT) {
+            // What cannot be taken away is tried again the next time.
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 }
 

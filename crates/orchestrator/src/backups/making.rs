@@ -75,7 +75,7 @@ fn attempt(
     current: Option<&PersistedPlan>,
     say: Saying<'_>,
 ) -> Result<Manifest, Box<Failure>> {
-    let _alone = alone(workspace, &target.task_id)?;
+    let _alone = alone(workspace, "backup", &target.task_id)?;
     let tasks = standing_on(workspace, target, current)?;
     let scratch = workspace.scratch().map_err(|failure| Box::new(Failure::workspace(&failure)))?;
     let begun = Timestamp::now();
@@ -195,7 +195,7 @@ fn add_log(
 /// Keeps another piece of the server's log; nothing where no backup has begun it.
 pub fn make_log(workspace: &Workspace, target: &Target) -> Result<Option<Manifest>, Box<Failure>> {
     let Database::PostgreSql(server) = &target.database else { return Ok(None) };
-    let _alone = alone(workspace, &target.task_id)?;
+    let _alone = alone(workspace, "backup", &target.task_id)?;
     let not_copied = |error| Box::new(trouble::not_copied(&error, &target.database));
     let told = |failure| trouble::told(&failure);
     let slot = slot(target);
@@ -281,10 +281,10 @@ fn standing_on(
     Ok(tasks)
 }
 
-/// Nobody else makes or takes away backups of that task in this workspace until what is returned is dropped.
-pub fn alone(workspace: &Workspace, task_id: &TaskId) -> Result<File, Box<Failure>> {
+/// Nobody else does that with backups of that task in this workspace until what is returned is dropped.
+pub fn alone(workspace: &Workspace, doing: &str, task_id: &TaskId) -> Result<File, Box<Failure>> {
     let folder = workspace.locks_folder();
-    let path = folder.join(format!("backup-{task_id}"));
+    let path = folder.join(format!("{doing}-{task_id}"));
     let lock = || {
         fs::create_dir_all(&folder)?;
         let file = File::options().create(true).append(true).open(&path)?;
@@ -296,7 +296,7 @@ pub fn alone(workspace: &Workspace, task_id: &TaskId) -> Result<File, Box<Failur
 
 /// Takes away what is older than it is kept for: never the newest that were asked to stay, nor the newest that was restored.
 pub fn prune(workspace: &Workspace, target: &Target, how: Pruning) -> Result<Pruned, Box<Failure>> {
-    let _alone = alone(workspace, &target.task_id)?;
+    let _alone = alone(workspace, "backup", &target.task_id)?;
     let told = |failure| trouble::told(&failure);
     let history = history::read(workspace, &target.task_id)?;
     let now = Timestamp::now();

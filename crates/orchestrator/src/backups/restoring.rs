@@ -9,7 +9,7 @@ use super::{BackupsFailure, Drilled, Saying, trouble};
 use crate::failure::Failure;
 use crate::run::timestamp;
 use crate::serving::running_server;
-use crate::workspace::{Workspace, WorkspaceFailure};
+use crate::workspace::{Workspace, WorkspaceFailure, forget_old};
 use backup::{Kept, Manifest, Repository};
 use jiff::Timestamp;
 use plan::PersistedPlan;
@@ -27,6 +27,9 @@ use vocab::TaskId;
 
 /// How long a server may take to come to the moment that is meant: as long as it took to write what is in its log.
 const LONGEST_RECOVERY: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// How the names of folders begin in which something comes back beside where it is to be.
+const BESIDE: &str = ".restoring-";
 
 /// What somebody wants restored.
 #[derive(Debug, Clone, Default)]
@@ -108,9 +111,13 @@ pub fn drill(
     say("restoring where nobody sees it");
     let definition = match &target.database {
         Database::PostgreSql(server) => {
-            let folder = workspace.drills_folder();
-            let instance = Instance::of_database(target.database.engine(), &manifest.id, &folder);
+            let folder = workspace.drills_folder(&target.task_id);
+            let _alone = alone(workspace, "drill", &target.task_id)?;
             // One that was killed has left its own.
+            for left in provision::instances(&folder).map_err(|failure| trouble::program(&failure))? {
+                left.discard().map_err(|failure| trouble::program(&failure))?;
+            }
+            let instance = Instance::of_database(target.database.engine(), &manifest.id, &folder);
             instance.discard().map_err(|failure| trouble::program(&failure))?;
             let _gone = Discarded(&instance);
             let until = Until { target: RecoveryTarget::Point(point(manifest)?), pieces: Vec::new() };
@@ -281,12 +288,13 @@ fn into_place(
     if asked.is_only_shown {
         return Ok(restored);
     }
-    let _alone = alone(workspace, &target.task_id)?;
+    let _alone = alone(workspace, "backup", &target.task_id)?;
     let failed = |error: io::Error| Box::new(trouble::file(&place.file, &error));
     let folder = place.file.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(failed)?;
+    forget_old(folder, BESIDE);
     // On the same file system, so that it gets its name at once.
-    let beside = tempfile::Builder::new().prefix(".restoring-").tempdir_in(folder).map_err(failed)?;
+    let beside = tempfile::Builder::new().prefix(BESIDE).tempdir_in(folder).map_err(failed)?;
     let file = beside.path().join(DATABASE);
     say("restoring beside where it is to be");
     let definition = bring_back(target, manifest, &file, say)?;
@@ -369,7 +377,7 @@ fn into_server(
     if asked.is_only_shown {
         return Ok(restored);
     }
-    let _alone = alone(workspace, &target.task_id)?;
+    let _alone = alone(workspace, "backup", &target.task_id)?;
     say("restoring into a private server of its own");
     let brought = bring_server_back(target, server, (manifest, &until), &instance, say);
     let (definition, database) = match brought {

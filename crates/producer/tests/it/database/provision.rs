@@ -607,7 +607,8 @@ fn what_a_private_server_keeps_comes_back_as_another_one() {
     }
 
     place.command(&["db", "drill", "rooms"]).must_end_with(0);
-    assert!(!place.0.path().join(".producer/drills").read_dir().unwrap().any(|_| true), "nothing of a drill stays");
+    let drills = place.0.path().join(".producer/drills/rooms");
+    assert!(!drills.read_dir().unwrap().any(|_| true), "nothing of a drill stays");
     // Every moment until the log was kept last can be restored: the second row is not there yet.
     let now = "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')";
     psql(&own, "INSERT INTO rooms (number) VALUES (11)").unwrap();
@@ -644,7 +645,7 @@ fn what_a_private_server_keeps_comes_back_as_another_one() {
     fs::write(&log, &whole[..whole.len() - 1]).unwrap();
     let refused = place.command(&["db", "drill", "rooms"]).must_end_with(1).stderr;
     assert!(refused.contains("IP382: object `log-"), "{refused}");
-    assert!(!place.0.path().join(".producer/drills").read_dir().unwrap().any(|_| true));
+    assert!(!drills.read_dir().unwrap().any(|_| true));
     fs::write(&log, whole).unwrap();
 
     // Another machine has the folder of backups and the password.
