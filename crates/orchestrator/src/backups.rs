@@ -68,6 +68,8 @@ pub struct ListedBackups {
     pub folder: PathBuf,
     /// Each, the oldest first.
     pub backups: Vec<ListedBackup>,
+    /// The moment until which the log is kept, UTC, where it is: every one between the first backup and that can be restored.
+    pub log_until: Option<String>,
     /// What was done with them, the oldest first.
     pub history: Vec<Event>,
 }
@@ -211,6 +213,7 @@ pub fn list_backups(task: &str, workspace: &Workspace, from: Option<&Path>) -> R
         database: target.database.place(),
         folder: target.repository.folder().to_owned(),
         backups: backups.collect(),
+        log_until: restoring::newest(&target.log).map(|piece| piece.moment),
         history,
     })
 }

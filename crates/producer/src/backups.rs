@@ -115,6 +115,9 @@ fn backups(out: &mut impl io::Write, listed: &ListedBackups) -> io::Result<()> {
         ]
     });
     out.write_all(show::table(&std::iter::once(head).chain(rows).collect::<Vec<_>>()).as_bytes())?;
+    if let Some(until) = &listed.log_until {
+        writeln!(out, "\nevery moment until {until} can be restored")?;
+    }
     let damages = listed.backups.iter().filter_map(|backup| backup.damage.as_ref());
     damages.for_each(|damage| eprintln!("producer: {damage}"));
     Ok(())

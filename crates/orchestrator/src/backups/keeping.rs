@@ -163,7 +163,7 @@ pub(crate) fn metrics(standings: &Standings) -> String {
         return text;
     }
     type Value = fn(&Standing) -> Option<i64>;
-    let lines: [(&str, &str, &str, Value); 4] = [
+    let lines: [(&str, &str, &str, Value); 5] = [
         (
             "backup_made_at_seconds",
             "gauge",
@@ -175,6 +175,12 @@ pub(crate) fn metrics(standings: &Standings) -> String {
             "gauge",
             "When a backup was last restored and held what it must, in seconds since 1970.",
             |standing| standing.drilled_at,
+        ),
+        (
+            "backup_log_kept_at_seconds",
+            "gauge",
+            "When this server last kept a piece of the log, in seconds since 1970.",
+            |standing| standing.log_at,
         ),
         ("backup_bytes", "gauge", "Bytes of the newest backup.", |standing| i64::try_from(standing.bytes).ok()),
         (

@@ -107,6 +107,9 @@ pub fn drill(
     say: Saying<'_>,
 ) -> Result<Drilled, Box<Failure>> {
     let begun = Instant::now();
+    let recovery_point_s = last_moment(target, manifest).parse().map_or(0, |last: Timestamp| {
+        u64::try_from(Timestamp::now().duration_since(last).as_secs()).unwrap_or_default()
+    });
     let scratch = workspace.scratch().map_err(|failure| Box::new(Failure::workspace(&failure)))?;
     say("restoring where nobody sees it");
     let definition = match &target.database {
@@ -128,8 +131,6 @@ pub fn drill(
         }
     };
     let recovery_time_ms = millis(begun);
-    let recovery_point_s = moment(manifest)
-        .map_or(0, |moment| u64::try_from(Timestamp::now().duration_since(moment).as_secs()).unwrap_or_default());
     let objectives = &target.plan.objectives;
     let mut missed = Vec::new();
     if recovery_point_s > u64::from(objectives.recovery_point) {
@@ -270,12 +271,11 @@ fn into_place(
     say: Saying<'_>,
 ) -> Result<Restored, Box<Failure>> {
     let begun = Instant::now();
-    let last_moment = newest(&target.repository).map_or_else(|| manifest.moment.clone(), |newest| newest.moment);
     let put_aside = aside(place);
     let mut restored = Restored {
         id: manifest.id.clone(),
         moment: manifest.moment.clone(),
-        last_moment,
+        last_moment: last_moment(target, manifest),
         file: place.file.clone(),
         address: None,
         put_aside: put_aside.clone(),
@@ -354,8 +354,6 @@ fn into_server(
         return Err(Box::new(trouble::in_the_way(message, hint)));
     }
     let until = until(asked, target, manifest)?;
-    let last_moment = newest(&target.repository).map_or_else(|| manifest.moment.clone(), |newest| newest.moment);
-    let last_moment = newest(&target.log).map_or(last_moment.clone(), |piece| piece.moment.max(last_moment));
     let moment = match (&until.target, until.pieces.last()) {
         (RecoveryTarget::Time(time), _) => time.clone(),
         (RecoveryTarget::Point(_), Some((_, piece))) => piece.moment.clone(),
@@ -364,7 +362,7 @@ fn into_server(
     let mut restored = Restored {
         id: manifest.id.clone(),
         moment,
-        last_moment,
+        last_moment: last_moment(target, manifest),
         file: instance.folder().to_owned(),
         address: None,
         put_aside: None,
@@ -593,7 +591,14 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-fn newest(repository: &Repository) -> Option<Manifest> {
+/// The last moment that can be restored: that of the newest backup, or of what was kept of the log behind it.
+fn last_moment(target: &Target, known: &Manifest) -> String {
+    let of = |repository| newest(repository).map(|newest| newest.moment);
+    let last = of(&target.repository).max(of(&target.log));
+    last.unwrap_or_else(|| known.moment.clone())
+}
+
+pub fn newest(repository: &Repository) -> Option<Manifest> {
     let kept = repository.list().ok()?;
     kept.into_iter().rev().find_map(|(_, kept)| match kept {
         Kept::Whole(manifest) => Some(manifest),

@@ -10,7 +10,7 @@ use plan::database::{LockClass, Undo};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -571,6 +571,13 @@ fn a_sandbox_keeps_to_this_machine_and_says_so(kind: &'static Kind) {
     assert_eq!(end_with_input(&mut run, &elsewhere).must_end_with(0).response()["changed"], false);
 }
 
+/// The folders of backups, the oldest first.
+fn backups_of(folder: &Path) -> Vec<PathBuf> {
+    let mut all: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    all.sort();
+    all
+}
+
 /// Backed up while somebody writes, compared, restored beside the server, and where nothing is left of it.
 #[test]
 fn what_a_private_server_keeps_comes_back_as_another_one() {
@@ -606,7 +613,6 @@ fn what_a_private_server_keeps_comes_back_as_another_one() {
         assert!(cause.contains(wanted), "{cause}");
     }
 
-    place.command(&["db", "drill", "rooms"]).must_end_with(0);
     let drills = place.0.path().join(".producer/drills/rooms");
     assert!(!drills.read_dir().unwrap().any(|_| true), "nothing of a drill stays");
     // Every moment until the log was kept last can be restored: the second row is not there yet.
@@ -619,6 +625,14 @@ fn what_a_private_server_keeps_comes_back_as_another_one() {
     assert!(unkept.contains("IP388: the log behind backup"), "{unkept}");
     place.command(&["db", "backup", "rooms"]).must_end_with(0);
     place.command(&["db", "backup", "rooms", "--log"]).must_end_with(0);
+    let listed = place.command(&["db", "backups", "rooms"]).must_end_with(0).stdout;
+    assert!(listed.contains("\nevery moment until 20"), "{listed}");
+    // What would be lost is counted from the log, and not from the backup before it.
+    let written = backups_of(&place.0.path().join("kept/rooms")).remove(1);
+    let written = written.file_name().unwrap().to_str().unwrap();
+    let drill = ["db", "drill", "rooms", "--backup", written, "--format", "json"];
+    let drilled: Value = serde_json::from_str(&place.command(&drill).must_end_with(0).stdout).unwrap();
+    assert!(drilled["recovery_point_s"].as_u64().unwrap() <= 5, "{drilled}");
     let to = ["db", "restore", "rooms", "--to", &moment, "--format", "json"];
     let restored = place.command(&to).must_end_with(0).stdout;
     let restored: Value = serde_json::from_str(&restored).unwrap();
@@ -633,9 +647,8 @@ fn what_a_private_server_keeps_comes_back_as_another_one() {
 
     // A file of the log is cut off: nothing comes back, and no server is left behind.
     let kept = place.0.path().join("kept");
-    let mut all: Vec<PathBuf> = fs::read_dir(kept.join("rooms")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    all.sort();
-    let [_, written, newest] = &all[..] else { panic!("a run made one, and two commands") };
+    let all = backups_of(&kept.join("rooms"));
+    let [_, _, newest] = &all[..] else { panic!("a run made one, and two commands") };
     let log = fs::read_dir(newest)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -652,8 +665,7 @@ fn what_a_private_server_keeps_comes_back_as_another_one() {
     let other = Place::new("backups", &POSTGRESQL).unwrap();
     let mut set = other.0.command(&["secrets", "set", "servers/postgresql_rooms/postgres"]);
     end_with_input(&mut set, &place.password()).must_end_with(0);
-    let backup = written.file_name().unwrap().to_str().unwrap();
-    let from = ["db", "restore", "rooms", "--from", kept.to_str().unwrap(), "--backup", backup];
+    let from = ["db", "restore", "rooms", "--from", kept.to_str().unwrap(), "--backup", written];
     other.command(&from).must_end_with(0);
     let came_back = psql(&url(&other.address()), "SELECT count(*) FROM rooms WHERE number IN (7, 8)").unwrap();
     assert_eq!(came_back.trim(), "2");
