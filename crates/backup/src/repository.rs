@@ -76,6 +76,15 @@ impl Repository {
         Ok(found)
     }
 
+    /// The newest whose manifest can be believed.
+    ///
+    /// # Errors
+    /// [`BackupFailure::File`] when the folder cannot be read.
+    pub fn newest(&self) -> Result<Option<Manifest>, BackupFailure> {
+        let mut names = self.names()?.into_iter().rev();
+        Ok(names.find_map(|id| self.manifest(&id).ok().flatten()))
+    }
+
     /// What was begun and never finished, or was being taken away.
     ///
     /// # Errors

@@ -61,6 +61,7 @@ fn what_was_kept_comes_back() {
     let listed = made.repository.list().unwrap();
     assert!(matches!(&listed[..], [(id, Kept::Whole(found))] if id == ID && *found == made.manifest));
     assert!(made.manifest.stored_size() < 800_000, "it is compressed");
+    assert_eq!(made.repository.newest().unwrap(), Some(made.manifest));
 }
 
 #[test]
@@ -87,6 +88,7 @@ fn a_manifest_that_was_changed_is_not_believed() {
         fs::write(&file, wrong).unwrap();
         let listed = made.repository.list().unwrap();
         assert!(matches!(&listed[..], [(_, Kept::Damaged(BackupFailure::Manifest { .. }))]));
+        assert_eq!(made.repository.newest().unwrap(), None);
     }
 }
 

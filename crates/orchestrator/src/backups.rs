@@ -213,7 +213,7 @@ pub fn list_backups(task: &str, workspace: &Workspace, from: Option<&Path>) -> R
         database: target.database.place(),
         folder: target.repository.folder().to_owned(),
         backups: backups.collect(),
-        log_until: restoring::newest(&target.log).map(|piece| piece.moment),
+        log_until: target.log.newest().map_err(|failure| trouble::told(&failure))?.map(|piece| piece.moment),
         history,
     })
 }
@@ -291,11 +291,7 @@ pub(crate) fn prove(
     let knows =
         |manifest: &Manifest| manifest.plans.get(persisted.plan.task_id()) == Some(&making::plan_hash(persisted));
     let history = history::read(workspace, &target.task_id)?;
-    let kept = target.repository.list().map_err(|failure| trouble::told(&failure))?;
-    let newest = kept.into_iter().rev().find_map(|(_, kept)| match kept {
-        Kept::Whole(manifest) => Some(manifest),
-        Kept::Damaged(_) => None,
-    });
+    let newest = target.repository.newest().map_err(|failure| trouble::told(&failure))?;
     let newest = newest.filter(|manifest| knows(manifest));
     if let Some(at) = newest.as_ref().and_then(|manifest| history::verified_at(&history, &manifest.id)) {
         return Ok(Proved { verification: Verification::passed(phase, CHECK, said(&at, &newest)), changed: false });

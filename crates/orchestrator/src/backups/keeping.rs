@@ -6,7 +6,7 @@ use super::target::Target;
 use super::{Pruning, asked, drilled, making};
 use crate::failure::Failure;
 use crate::workspace::Workspace;
-use backup::Kept;
+use backup::Manifest;
 use jiff::Timestamp;
 use plan::database::LOG_INTERVAL;
 use std::collections::BTreeMap;
@@ -82,10 +82,10 @@ fn look_after(workspace: &Workspace, task_id: &TaskId, standing: &mut Standing) 
     };
     let say = |doing: &str| tracing::debug!(task = %task_id, "{doing}");
     let found = Target::of_task(workspace, task_id.as_str(), None).and_then(|target| {
-        let kept = target.repository.list().map_err(|failure| super::trouble::told(&failure))?;
-        Ok((target, kept))
+        let newest = target.repository.newest().map_err(|failure| super::trouble::told(&failure))?;
+        Ok((target, newest))
     });
-    let (target, kept) = match found {
+    let (target, newest) = match found {
         Ok(found) => found,
         // It is gone meanwhile.
         Err(super::BackupsFailure::Unknown(_)) => return Ok(()),
@@ -95,12 +95,8 @@ fn look_after(workspace: &Workspace, task_id: &TaskId, standing: &mut Standing) 
             return Err(failure);
         }
     };
-    let newest = kept.iter().rev().find_map(|(_, kept)| match kept {
-        Kept::Whole(manifest) => Some(manifest),
-        Kept::Damaged(_) => None,
-    });
-    standing.made_at = newest.map(|manifest| seconds(&manifest.moment));
-    standing.bytes = newest.map_or(0, backup::Manifest::stored_size);
+    standing.made_at = newest.as_ref().map(|manifest| seconds(&manifest.moment));
+    standing.bytes = newest.as_ref().map_or(0, Manifest::stored_size);
     let passed = |event: &&Event| event.kind == EventKind::Drill && event.outcome == EventOutcome::Passed;
     standing.drilled_at = history.iter().rev().find(passed).map(|event| seconds(&event.at));
     if standing.made_at.is_none_or(|made| target.plan.schedule.next(made) <= now) && !is_spared(EventKind::Backup) {
@@ -117,7 +113,7 @@ fn look_after(workspace: &Workspace, task_id: &TaskId, standing: &mut Standing) 
         match making::make_log(workspace, &target) {
             Ok(Some(_)) => {}
             Ok(None) => {
-                tracing::warn!(task = %task_id, "the server has not kept its log: a backup begins it anew");
+                tracing::warn!(task = %task_id, "the log has a gap, or the server has not kept it: a backup begins it anew");
                 making::make(workspace, &target, None, &say)?;
             }
             Err(failure) => {

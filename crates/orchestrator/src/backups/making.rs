@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::located::{Located, locate};
 use crate::run::timestamp;
 use crate::workspace::Workspace;
-use backup::{BackupFailure, Kept, Manifest, Writing};
+use backup::{BackupFailure, Kept, Manifest, Repository, Writing};
 use jiff::{SignedDuration, Timestamp};
 use plan::PersistedPlan;
 use provision::{Copier, ProvisionFailure};
@@ -85,7 +85,7 @@ fn attempt(
     let id = begun.strftime("%Y%m%dT%H%M%S%.3fZ").to_string();
     let told = |failure| trouble::told(&failure);
     let mut writing = target.repository.begin(&id, target.key.as_ref()).map_err(told)?;
-    let Copied { contents, moment, point } = match &target.database {
+    let Copied { contents, moment, point, log } = match &target.database {
         Database::PostgreSql(server) => server_copy(target, server, &mut writing, scratch.path(), say)?,
         Database::Sqlite(_) | Database::MySql(_) | Database::MongoDb(_) => {
             file_copy(target, &mut writing, scratch.path(), say)?
@@ -106,14 +106,20 @@ fn attempt(
         point,
         objects,
     });
-    manifest.map_err(told)
+    let manifest = manifest.map_err(told)?;
+    if let Some(log) = log.filter(|_| target.plan.point_in_time) {
+        log.goes_on();
+    }
+    Ok(manifest)
 }
 
 /// A copy whose objects are written.
-struct Copied {
+struct Copied<'s> {
     contents: Contents,
     moment: String,
     point: Option<String>,
+    /// The log that the server keeps behind it.
+    log: Option<KeptLog<'s>>,
 }
 
 fn file_copy(
@@ -121,7 +127,7 @@ fn file_copy(
     writing: &mut Writing<'_>,
     scratch: &Path,
     say: Saying<'_>,
-) -> Result<Copied, Box<Failure>> {
+) -> Result<Copied<'static>, Box<Failure>> {
     let copy = scratch.join(DATABASE);
     say("copying the database");
     // What was committed before that is part of it.
@@ -131,18 +137,18 @@ fn file_copy(
     say("keeping the copy, and reading it back");
     let mut file = File::open(&copy).map_err(|error| Box::new(trouble::file(&copy, &error)))?;
     writing.add(DATABASE, &mut file).map_err(|failure| trouble::told(&failure))?;
-    Ok(Copied { contents, moment, point: None })
+    Ok(Copied { contents, moment, point: None, log: None })
 }
 
 /// The server keeps its log while its data is copied, and until a moment behind that at which nobody was writing: a restore goes on
 /// to that moment, so that what comes back can be compared with what was there.
-fn server_copy(
+fn server_copy<'s>(
     target: &Target,
-    server: &Server,
+    server: &'s Server,
     writing: &mut Writing<'_>,
     scratch: &Path,
     say: Saying<'_>,
-) -> Result<Copied, Box<Failure>> {
+) -> Result<Copied<'s>, Box<Failure>> {
     let not_copied = |error| Box::new(trouble::not_copied(&error, &target.database));
     let version = server.major_version().map_err(not_copied)?;
     let environment = server.for_programs().map_err(not_copied)?;
@@ -154,7 +160,7 @@ fn server_copy(
         server.forget_log(&slot).map_err(not_copied)?;
         server.keep_log(&slot).map_err(not_copied)?;
     }
-    let _kept = (!target.plan.point_in_time).then(|| KeptLog { server, slot: &slot });
+    let mut log = KeptLog { server, slot: slot.clone(), goes_on };
     say("copying the server's data");
     copier.base(|data| writing.add(BASE, data).map_err(Uncopied::Backup)).map_err(|uncopied| match uncopied {
         // A copy that breaks off is first seen by whoever reads it.
@@ -165,8 +171,10 @@ fn server_copy(
     let name = format!("producer_{}", Timestamp::now().as_millisecond());
     let StillPoint { lsn, moment, contents } = server.still_point(&name).map_err(not_copied)?;
     say("copying the server's log until then");
+    // What is fetched and not kept in the end would leave a gap.
+    log.goes_on = false;
     add_log(&copier, (&slot, &lsn), writing, scratch)?;
-    Ok(Copied { contents, moment, point: Some(name) })
+    Ok(Copied { contents, moment, point: Some(name), log: Some(log) })
 }
 
 /// What the server's log is kept under.
@@ -192,7 +200,7 @@ fn add_log(
     Ok(())
 }
 
-/// Keeps another piece of the server's log; nothing where no backup has begun it.
+/// Keeps another piece of the server's log; nothing where no backup has begun it, or where it does not follow what was kept before.
 pub fn make_log(workspace: &Workspace, target: &Target) -> Result<Option<Manifest>, Box<Failure>> {
     let Database::PostgreSql(server) = &target.database else { return Ok(None) };
     let _alone = alone(workspace, "backup", &target.task_id)?;
@@ -206,6 +214,14 @@ pub fn make_log(workspace: &Workspace, target: &Target) -> Result<Option<Manifes
     let version = server.major_version().map_err(not_copied)?;
     let environment = server.for_programs().map_err(not_copied)?;
     let copier = Copier::find(version, environment).map_err(|failure| trouble::program(&failure))?;
+    let before = [&target.repository, &target.log]
+        .into_iter()
+        .map(Repository::newest)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(told)?;
+    let before = before.into_iter().flatten().max_by(|left, right| left.id.cmp(&right.id));
+    // What was fetched and is not kept in the end leaves a gap: then a backup begins anew.
+    let log = KeptLog { server, slot: slot.clone(), goes_on: false };
     let begun = Timestamp::now();
     let id = begun.strftime("%Y%m%dT%H%M%S%.3fZ").to_string();
     let name = format!("producer_{}", begun.as_millisecond());
@@ -223,7 +239,30 @@ pub fn make_log(workspace: &Workspace, target: &Target) -> Result<Option<Manifes
         point: Some(name),
         objects,
     });
-    manifest.map(Some).map_err(told)
+    let manifest = manifest.map_err(told)?;
+    if !before.is_some_and(|before| follows(&before, &manifest)) {
+        return Ok(None);
+    }
+    log.goes_on();
+    Ok(Some(manifest))
+}
+
+/// Whether a piece of a log begins where what was kept before it ends.
+pub fn follows(before: &Manifest, piece: &Manifest) -> bool {
+    let files = |manifest: &Manifest| -> Vec<u64> {
+        let names = manifest.objects.iter().filter_map(|object| object.name.strip_prefix(LOG));
+        names.filter_map(number_of_file).collect()
+    };
+    let (last, first) = (files(before).into_iter().max(), files(piece).into_iter().min());
+    matches!((last, first), (Some(last), Some(first)) if first <= last + 1)
+}
+
+/// The number of a file of the log among its like: `000000010000000A000000FE` with the usual 16 MiB a file, 256 of which make the
+/// middle part count one up.
+fn number_of_file(name: &str) -> Option<u64> {
+    let high = u64::from_str_radix(name.get(8..16)?, 16).ok()?;
+    let low = u64::from_str_radix(name.get(16..24)?, 16).ok()?;
+    Some(high << 8 | low)
 }
 
 /// Why there is no copy of a server's data.
@@ -238,15 +277,25 @@ impl From<ProvisionFailure> for Uncopied {
     }
 }
 
-/// A server that keeps its log for nobody fills its disk.
+/// The log that a server keeps for us; dropped before it is said to go on, it is kept no more: for nobody it would fill the disk.
 struct KeptLog<'s> {
     server: &'s Server,
-    slot: &'s str,
+    slot: String,
+    goes_on: bool,
+}
+
+impl KeptLog<'_> {
+    fn goes_on(mut self) {
+        self.goes_on = true;
+    }
 }
 
 impl Drop for KeptLog<'_> {
     fn drop(&mut self) {
-        if let Err(error) = self.server.forget_log(self.slot) {
+        if self.goes_on {
+            return;
+        }
+        if let Err(error) = self.server.forget_log(&self.slot) {
             tracing::error!(slot = self.slot, error = %error, "the server still keeps its log; the next backup has it forget");
         }
     }

@@ -179,17 +179,9 @@ fn millis(begun: Instant) -> u64 {
 
 /// The last moment that can be restored: that of the newest backup, or of what was kept of the log behind it.
 fn last_moment(target: &Target, known: &Manifest) -> String {
-    let of = |repository| newest(repository).map(|newest| newest.moment);
+    let of = |repository: &Repository| repository.newest().ok().flatten().map(|newest| newest.moment);
     let last = of(&target.repository).max(of(&target.log));
     last.unwrap_or_else(|| known.moment.clone())
-}
-
-pub fn newest(repository: &Repository) -> Option<Manifest> {
-    let kept = repository.list().ok()?;
-    kept.into_iter().rev().find_map(|(_, kept)| match kept {
-        Kept::Whole(manifest) => Some(manifest),
-        Kept::Damaged(_) => None,
-    })
 }
 
 fn definition(
@@ -211,7 +203,7 @@ fn made_known(
     say: Saying<'_>,
 ) -> Result<Vec<TaskId>, BackupsFailure> {
     let repository = Repository::new(from.join(task_id.as_str()));
-    let Some(manifest) = newest(&repository) else {
+    let Some(manifest) = repository.newest().map_err(|failure| trouble::told(&failure))? else {
         let message = format!("there is no backup in {}", repository.folder().display());
         let hint = "name the folder that holds a folder for each task";
         return Err(Box::new(trouble::none(message, hint)).into());

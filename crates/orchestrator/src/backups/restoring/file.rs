@@ -1,8 +1,7 @@
 //! A database that is a file comes back beside where it is to be, is compared there, and only then gets its name. What has that name is
 //! never written over; where it is to go it is put aside and kept.
 
-use super::RestoreAsked;
-use super::{Restored, definition, last_moment, millis};
+use super::{RestoreAsked, Restored, definition, last_moment, millis};
 use crate::backups::comparing::{compare, lacking};
 use crate::backups::making::{DATABASE, Definition, alone};
 use crate::backups::target::Target;

@@ -3,7 +3,7 @@
 
 use super::{RestoreAsked, Restored, definition, last_moment, millis, moment};
 use crate::backups::comparing::{compare, lacking};
-use crate::backups::making::{BASE, Definition, LOG, alone};
+use crate::backups::making::{BASE, Definition, LOG, alone, follows};
 use crate::backups::target::Target;
 use crate::backups::{Saying, trouble};
 use crate::failure::Failure;
@@ -173,33 +173,16 @@ fn until(asked: &RestoreAsked, target: &Target, manifest: &Manifest) -> Result<U
 
 /// Files of the log follow each other by their names; whoever restores over a gap gets less than he believes.
 fn must_be_without_gaps(manifest: &Manifest, pieces: &[(Repository, Manifest)]) -> Result<(), Box<Failure>> {
-    let of = |manifest: &Manifest| -> Vec<u64> {
-        let names = manifest.objects.iter().filter_map(|object| object.name.strip_prefix(LOG));
-        names.filter_map(number_of_file).collect()
-    };
-    let mut known = of(manifest).into_iter().max();
+    let mut before = manifest;
     for (_, piece) in pieces {
-        let files = of(piece);
-        let (first, last) = (files.iter().min(), files.iter().max());
-        match (known, first) {
-            (Some(before), Some(first)) if *first <= before + 1 => {}
-            _ => {
-                let message = format!("the log has a gap before its piece {}", piece.id);
-                let hint = "name a moment before it, or one behind a later backup";
-                return Err(Box::new(trouble::gap(message, hint)));
-            }
+        if !follows(before, piece) {
+            let message = format!("the log has a gap before its piece {}", piece.id);
+            let hint = "name a moment before it, or one behind a later backup";
+            return Err(Box::new(trouble::gap(message, hint)));
         }
-        known = known.max(last.copied());
+        before = piece;
     }
     Ok(())
-}
-
-/// The number of a file of the log among its like: `000000010000000A000000FE` with the usual 16 MiB a file, 256 of which make the
-/// middle part count one up.
-fn number_of_file(name: &str) -> Option<u64> {
-    let high = u64::from_str_radix(name.get(8..16)?, 16).ok()?;
-    let low = u64::from_str_radix(name.get(16..24)?, 16).ok()?;
-    Some(high << 8 | low)
 }
 
 fn point(manifest: &Manifest) -> Result<String, Box<Failure>> {
