@@ -220,13 +220,13 @@ pub fn make_log(workspace: &Workspace, target: &Target) -> Result<Option<Manifes
         .collect::<Result<Vec<_>, _>>()
         .map_err(told)?;
     let before = before.into_iter().flatten().max_by(|left, right| left.id.cmp(&right.id));
-    // What was fetched and is not kept in the end leaves a gap: then a backup begins anew.
-    let log = KeptLog { server, slot: slot.clone(), goes_on: false };
     let begun = Timestamp::now();
     let id = begun.strftime("%Y%m%dT%H%M%S%.3fZ").to_string();
     let name = format!("producer_{}", begun.as_millisecond());
     let (lsn, moment) = server.log_point(&name).map_err(not_copied)?;
     let mut writing = target.log.begin(&id, target.key.as_ref()).map_err(told)?;
+    // What was fetched and is not kept in the end leaves a gap: then a backup begins anew.
+    let log = KeptLog { server, slot: slot.clone(), goes_on: false };
     add_log(&copier, (&slot, &lsn), &mut writing, scratch.path())?;
     let manifest = writing.finish(|objects| Manifest {
         id,
