@@ -11,14 +11,7 @@ pub fn view(plan: &DatabaseTaskPlan, backup: &Backup) -> Value {
         name => name(&plan.database.connection),
         engine => plan.database.engine.as_str(),
         is_file => plan.database.engine.keeps_files(),
-        server_secret => match &plan.database.connection {
-            Connection::Local { name } => Some(format!("servers/{}_{name}/postgres", plan.database.engine)),
-            Connection::Embedded
-            | Connection::File { .. }
-            | Connection::Container { .. }
-            | Connection::Location(_)
-            | Connection::Missing => None,
-        },
+        is_local => matches!(plan.database.connection, Connection::Local { .. }),
         schedule => backup.schedule.to_string(),
         drill => backup.drill.to_string(),
         point_in_time => backup.point_in_time.then(|| spoken(LOG_INTERVAL)),

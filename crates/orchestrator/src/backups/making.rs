@@ -14,6 +14,7 @@ use provision::{Copier, ProvisionFailure};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use store::{Contents, Database, Server, StillPoint};
@@ -27,6 +28,8 @@ pub const BASE: &str = "base";
 pub const LOG: &str = "log-";
 /// The object that says what it held, and what stands on it.
 pub const DEFINITION: &str = "definition";
+/// The object that is the workspace's store of secrets, sealed as it is: its key is elsewhere.
+pub const SECRETS: &str = "secrets";
 /// What was begun is still under way for so long, wherever somebody makes it.
 const UNDER_WAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -95,6 +98,12 @@ fn attempt(
     let definition =
         serde_json::to_vec(&definition).map_err(|error| Box::new(trouble::file(scratch.path(), &error.into())))?;
     writing.add(DEFINITION, &mut &definition[..]).map_err(told)?;
+    let secrets = workspace.secrets().file();
+    match File::open(&secrets) {
+        Ok(mut sealed) => writing.add(SECRETS, &mut sealed).map_err(told)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(Box::new(trouble::file(&secrets, &error))),
+    }
     let manifest = writing.finish(|objects| Manifest {
         id,
         task_id: target.task_id.clone(),

@@ -5,7 +5,7 @@ mod file;
 mod server;
 
 use super::history::{self, Event, EventKind};
-use super::making::{DATABASE, DEFINITION, Definition};
+use super::making::{DATABASE, DEFINITION, Definition, SECRETS};
 use super::target::{KEY_VARIABLE, Target};
 use super::{BackupsFailure, Drilled, Saying, trouble};
 use crate::failure::Failure;
@@ -15,6 +15,8 @@ use jiff::Timestamp;
 use plan::PersistedPlan;
 use plan::database::spoken;
 use serde::Serialize;
+use std::fs::File;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use store::Database;
@@ -218,6 +220,13 @@ fn made_known(
     }
     say("making its tasks known");
     let lock = workspace.lock(|| say("waiting for another run in this workspace"))?;
+    workspace.make_state()?;
+    let secrets = workspace.secrets().file();
+    if manifest.objects.iter().any(|object| object.name == SECRETS) && !secrets.exists() {
+        let mut sealed = Vec::new();
+        repository.read(&manifest, SECRETS, key.as_ref(), &mut sealed).map_err(|failure| trouble::told(&failure))?;
+        keep_sealed(&secrets, &sealed).map_err(|error| Box::new(trouble::file(&secrets, &error)))?;
+    }
     let mut known = Vec::new();
     for task in definition.tasks {
         if workspace.seen_plan(&task.task_id)?.is_some() {
@@ -234,6 +243,17 @@ fn made_known(
     }
     drop(lock);
     Ok(known)
+}
+
+/// A new file that only this user reads.
+fn keep_sealed(path: &Path, sealed: &[u8]) -> io::Result<()> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(sealed)?;
+    file.sync_all()
 }
 
 /// Nobody knows yet what the plan says of it.
