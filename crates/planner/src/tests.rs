@@ -1,5 +1,6 @@
 //! Plans of tasks, and the tasks that cannot be planned.
 
+mod backup;
 mod database;
 mod mail;
 mod relations;
