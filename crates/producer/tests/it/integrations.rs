@@ -4,6 +4,7 @@ mod contacts;
 mod node;
 mod proofs;
 mod several;
+mod visitors;
 mod wire;
 
 use crate::harness::client::{ask, get, post};
