@@ -134,6 +134,7 @@ const LIB_OF_SERVICES: &[(&str, &str)] = &[
 
 /// What travels besides with one that senders call.
 const LIB_OF_SENDERS: &[(&str, &str)] = &[
+    ("lib/delivery/rounds.js", include_str!("../node/lib/delivery/rounds.js")),
     ("lib/hearing.js", include_str!("../node/lib/hearing.js")),
     ("lib/provider/place.js", include_str!("../node/lib/provider/place.js")),
     ("lib/provider/signature.js", include_str!("../node/lib/provider/signature.js")),

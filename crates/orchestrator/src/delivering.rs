@@ -19,10 +19,10 @@ use connect::delivery::{
 use connect::mail::{Mailer, Mails, Sending};
 use jiff::{SignedDuration, Timestamp};
 use manifest::point::Point;
-use plan::Plan;
 use plan::database::Connection;
 use plan::mail::INTEGRATION;
 use plan::service::{Priority, ServicePlan, System};
+use plan::{Plan, hearing};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -260,7 +260,7 @@ impl Workers {
                 }
             }
         }
-        let heard = delivered.iter().filter_map(Heard::of).collect();
+        let heard = delivered.iter().flat_map(Heard::of).collect();
         if let Some(before) = self.forgetter.replace(tokio::spawn(forget(heard))) {
             before.abort();
         }
@@ -285,7 +285,7 @@ impl Workers {
     }
 }
 
-/// What a provider tells, and for how long it may say it again.
+/// What providers and senders tell, and for how long they may say it again.
 struct Heard {
     store: Store,
     integration: String,
@@ -293,11 +293,17 @@ struct Heard {
 }
 
 impl Heard {
-    fn of(delivered: &Delivered<'_>) -> Option<Self> {
-        let service = delivered.plan.service.as_ref().filter(|service| service.intake.is_some())?;
-        let days = service.manifest.webhooks.as_ref()?.dedup.keep_days;
-        let (store, integration) = (delivered.store.clone(), delivered.plan.task_id.to_string());
-        Some(Self { store, integration, kept: SignedDuration::from_hours(i64::from(days) * 24) })
+    fn of(delivered: &Delivered<'_>) -> impl Iterator<Item = Self> {
+        let of_days = |integration: &str, days: u32| Self {
+            store: delivered.store.clone(),
+            integration: integration.to_owned(),
+            kept: SignedDuration::from_hours(i64::from(days) * 24),
+        };
+        let service = delivered.plan.service.as_ref().filter(|service| service.intake.is_some());
+        let webhooks = service.and_then(|service| service.manifest.webhooks.as_ref());
+        let provider = webhooks.map(|webhooks| of_days(delivered.plan.task_id.as_str(), webhooks.dedup.keep_days));
+        let is_called = !delivered.plan.api.senders_secrets().is_empty();
+        provider.into_iter().chain(is_called.then(|| of_days(hearing::INTEGRATION, hearing::KEEP_DAYS)))
     }
 }
 

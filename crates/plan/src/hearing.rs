@@ -45,6 +45,11 @@ pub fn secret_name(variable: &str) -> String {
     variable.to_lowercase()
 }
 
+/// What senders are called in the table of what was heard, as no task can be; the path tells them apart.
+pub const INTEGRATION: &str = "(senders)";
+/// For how many days a call is remembered by what tells it apart: longer than senders try again, by themselves or because somebody asks them.
+pub const KEEP_DAYS: u32 = 30;
+
 /// What tells of a call beside its fields: what is the same when it comes again (SHA-256, lower-case hex), and its type.
 pub const HEARD_DEDUP: &str = "heard_dedup";
 /// See [`HEARD_DEDUP`]: the type that the call is of; an empty text where nothing says it.

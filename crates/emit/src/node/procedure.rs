@@ -430,11 +430,15 @@ impl<'a> Writer<'_, 'a> {
         };
         let proof = hearing.proofs.first().and_then(|proof| proof_of_sender(&proof.way));
         let Some(proof) = proof else { return self.cannot("a proof that only a provider makes") };
-        let mut members = vec![
+        // What is old is forgotten with statements.
+        let forgets = !self.module.plan.database.engine.keeps_documents();
+        let database = forgets.then(|| ("database".to_owned(), Expression::text(self.database.clone())));
+        let mut members: Vec<(String, Expression)> = database.into_iter().collect();
+        members.extend([
             ("sender".to_owned(), text(&hearing.title)),
             ("secrets".to_owned(), Expression::Array(hearing.proofs.iter().map(|proof| text(&proof.secret)).collect())),
             ("proof".to_owned(), proof),
-        ];
+        ]);
         members.extend(hearing.id.iter().map(|source| ("id".to_owned(), place(source))));
         members.extend(hearing.kind.iter().map(|source| ("type".to_owned(), place(source))));
         if !hearing.accepts.is_empty() {

@@ -3,7 +3,7 @@
 
 use super::{Behaved, Given, field_name, slot};
 use crate::table::column_name;
-use plan::hearing::{HEARD_DEDUP, HEARD_KIND};
+use plan::hearing::{HEARD_DEDUP, HEARD_KIND, INTEGRATION};
 use plan::procedure::{Generated, Item, Outcome, Response, Step, Writes};
 use plan::query::{OnConflict, Write};
 use plan::system;
@@ -56,6 +56,3 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         example: heard.example.clone(),
     }
 }
-
-/// What senders are called in the table of what was heard; the path tells them apart.
-const INTEGRATION: &str = "webhooks";

@@ -89,6 +89,11 @@ mod on_mongodb {
     fn on_keys() {
         check_on_server(MongoDb, Sample::Depot);
     }
+
+    #[test]
+    fn senders() {
+        check_on_server(MongoDb, Sample::Senders);
+    }
 }
 
 /// The names of a sample's files, sorted.

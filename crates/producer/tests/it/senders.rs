@@ -61,6 +61,31 @@ fn a_call_that_comes_again_is_kept_once() {
     }
 }
 
+/// No sender makes a call again after a month: what tells it apart need not be kept for ever.
+#[test]
+fn a_call_of_long_ago_is_forgotten() {
+    for kind in Kind::all_here() {
+        let workspace = Workspace::completed_with(Sample::Senders);
+        let tells = |server: &Server, event: &str| {
+            assert_eq!(ask(server.address, &call(event, "{}"), "").unwrap().status, 204, "{}", server.log());
+        };
+        let server = Server::start(kind, &workspace);
+        tells(&server, "e-1");
+        drop(server);
+        workspace.query("UPDATE inbox_events SET received_at = '2020-01-02T03:04:05.678Z'");
+        let server = Server::start(kind, &workspace);
+        tells(&server, "e-2");
+        let begun = Instant::now();
+        while count(&workspace, "SELECT COUNT(*) FROM inbox_events") > 1 {
+            assert!(begun.elapsed() < Duration::from_secs(30), "{kind:?}\n{}", server.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        tells(&server, "e-2");
+        // What came of it stays.
+        assert_eq!(count(&workspace, "SELECT COUNT(*) FROM webhook_events"), 2, "{kind:?}");
+    }
+}
+
 /// The package of the standard signs; what it must not sign for is refused.
 #[test]
 fn the_standards_own_package_is_a_sender() {

@@ -24,6 +24,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
   // POST /hooks/events: keeps a webhook event that Standard Webhooks tells, once. Emits `webhook_event_received`.
   application.route('POST', '/hooks/events', async (request) => {
     const input = await hear(request, {
+      database,
       sender: 'Standard Webhooks',
       secrets: ['EVENTS_SECRET'],
       proof: {
@@ -56,7 +57,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
     await database.transaction(async (transaction) => {
       const kept = await transaction.insert(insertInboxEvents, [
         call,
-        'webhooks',
+        '(senders)',
         input.heard_dedup,
         input.heard_kind,
         request.receivedAt,
@@ -91,6 +92,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
   // `invoice_paid`, `invoice_failed`.
   application.route('POST', '/hooks/billing', async (request) => {
     const input = await hear(request, {
+      database,
       sender: 'the sender',
       secrets: ['BILLING_SECRET', 'BILLING_SECRET_BEFORE'],
       proof: { hmac: { algorithm: 'sha512', header: 'X-Billing-Signature', encoding: 'base64', signed: ['body'] } },
@@ -109,7 +111,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
     await database.transaction(async (transaction) => {
       const kept = await transaction.insert(insertInboxEvents, [
         call,
-        'webhooks',
+        '(senders)',
         input.heard_dedup,
         input.heard_kind,
         request.receivedAt,
@@ -163,6 +165,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
   // POST /hooks/sensors: keeps a webhook event that the sender tells, once. Emits `webhook_event_received`.
   application.route('POST', '/hooks/sensors', async (request) => {
     const input = await hear(request, {
+      database,
       sender: 'the sender',
       secrets: ['SENSORS_SECRET'],
       proof: {
@@ -191,7 +194,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
     await database.transaction(async (transaction) => {
       const kept = await transaction.insert(insertInboxEvents, [
         call,
-        'webhooks',
+        '(senders)',
         input.heard_dedup,
         input.heard_kind,
         request.receivedAt,
@@ -225,6 +228,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
   // POST /hooks/github: keeps a webhook event that GitHub tells, once. Emits `webhook_event_received`.
   application.route('POST', '/hooks/github', async (request) => {
     const input = await hear(request, {
+      database,
       sender: 'GitHub',
       secrets: ['GITHUB_SECRET'],
       proof: {
@@ -254,7 +258,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
     await database.transaction(async (transaction) => {
       const kept = await transaction.insert(insertInboxEvents, [
         call,
-        'webhooks',
+        '(senders)',
         input.heard_dedup,
         input.heard_kind,
         request.receivedAt,
@@ -288,6 +292,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
   // POST /hooks/door: keeps a webhook event that the sender tells, once. Emits `webhook_event_received`.
   application.route('POST', '/hooks/door', async (request) => {
     const input = await hear(request, {
+      database,
       sender: 'the sender',
       secrets: ['DOOR_TOKEN'],
       proof: { header: 'X-Door-Token' },
@@ -308,7 +313,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
     await database.transaction(async (transaction) => {
       const kept = await transaction.insert(insertInboxEvents, [
         call,
-        'webhooks',
+        '(senders)',
         input.heard_dedup,
         input.heard_kind,
         request.receivedAt,
