@@ -282,15 +282,20 @@ pub fn listing(lowering: Lowering<'_>, base: &str, has_filter: bool, asked: &Lis
 /// How many rows there are, wherever the page begins.
 pub fn count(lowering: Lowering<'_>, query: &Query, asked: &Listing) -> (String, Vec<Datum>) {
     let text = format!("SELECT COUNT(*) AS total FROM {}", lowering.quote(query.from.as_str()));
-    let mut counted = Lowered { text, binds: Vec::new() };
-    filter(lowering, &query.filter, &mut counted);
+    filtered(lowering, text, query, &asked.filters)
+}
+
+/// A statement with the query's own condition and what a request wants besides, of which the values are given.
+fn filtered(lowering: Lowering<'_>, text: String, query: &Query, filters: &[Wanted]) -> (String, Vec<Datum>) {
+    let mut lowered = Lowered { text, binds: Vec::new() };
+    filter(lowering, &query.filter, &mut lowered);
     let mut binds = Vec::new();
-    let conditions: Vec<String> = asked.filters.iter().map(|filter| wanted(lowering, filter, &mut binds)).collect();
+    let conditions: Vec<String> = filters.iter().map(|filter| wanted(lowering, filter, &mut binds)).collect();
     if !conditions.is_empty() {
-        counted.text.push_str(if query.filter.is_empty() { " WHERE " } else { " AND " });
-        counted.text.push_str(&conditions.join(" AND "));
+        lowered.text.push_str(if query.filter.is_empty() { " WHERE " } else { " AND " });
+        lowered.text.push_str(&conditions.join(" AND "));
     }
-    (counted.text, binds)
+    (lowered.text, binds)
 }
 
 /// What is worked out of the rows, a row for each group: its groups' values, then what is asked of it; an average is a sum and how many
@@ -316,14 +321,7 @@ pub fn summary(lowering: Lowering<'_>, query: &Query, asked: &Summarized) -> (St
     let aggregates: Vec<String> = asked.aggregates.iter().flat_map(worked_out).collect();
     let outputs: Vec<&str> = groups.iter().chain(&aggregates).map(String::as_str).collect();
     let text = format!("SELECT {} FROM {}", outputs.join(", "), lowering.quote(query.from.as_str()));
-    let mut summed = Lowered { text, binds: Vec::new() };
-    filter(lowering, &query.filter, &mut summed);
-    let mut binds = Vec::new();
-    let conditions: Vec<String> = asked.filters.iter().map(|filter| wanted(lowering, filter, &mut binds)).collect();
-    if !conditions.is_empty() {
-        summed.text.push_str(if query.filter.is_empty() { " WHERE " } else { " AND " });
-        summed.text.push_str(&conditions.join(" AND "));
-    }
+    let (mut text, binds) = filtered(lowering, text, query, &asked.filters);
     if !groups.is_empty() {
         let levels: Vec<String> = asked
             .order
@@ -345,9 +343,9 @@ pub fn summary(lowering: Lowering<'_>, query: &Query, asked: &Summarized) -> (St
             })
             .collect();
         let (groups, order) = (groups.join(", "), levels.join(", "));
-        summed.text.push_str(&format!(" GROUP BY {groups} ORDER BY {order} LIMIT {}", asked.limit));
+        text.push_str(&format!(" GROUP BY {groups} ORDER BY {order} LIMIT {}", asked.limit));
     }
-    (summed.text, binds)
+    (text, binds)
 }
 
 fn wanted(lowering: Lowering<'_>, filter: &Wanted, binds: &mut Vec<Datum>) -> String {

@@ -9,10 +9,14 @@ use plan::procedure::RowsFormat;
 use plan::query::{Cardinality, Choice, Direction, Holes, Order, Page, Related, Total};
 use plan::value::Comparison;
 use plan::{DatabasePlan, Query, Scope};
+use std::borrow::Cow;
 use vocab::{ColumnName, Datum, FieldName, FieldType, hex};
 
 /// Longest cursor that is looked at.
 const MAX_CURSOR: usize = 8192;
+
+/// A parameter of a query string with its text.
+pub(crate) type Pair<'q> = (Cow<'q, str>, Cow<'q, str>);
 
 /// What a request may ask of one list.
 pub(crate) struct ListingCheck {
@@ -134,8 +138,9 @@ impl ListingCheck {
 
     /// What the query string asks, where the rows are to be written so, or everything that is wrong with it.
     pub fn asked(&self, query_string: &str, format: Option<RowsFormat>) -> Result<Asked, Vec<Wrong>> {
-        if let Some(check) = self.summary.as_ref().filter(|_| asks_for_summary(query_string)) {
-            let summary = self.summarized(check, query_string, format)?;
+        let pairs: Vec<Pair<'_>> = form_urlencoded::parse(query_string.as_bytes()).collect();
+        if let Some(check) = self.summary.as_ref().filter(|_| asks_for_summary(&pairs)) {
+            let summary = self.summarized(check, &pairs, format)?;
             let listing = self.usual();
             let (sort, fields, nested) = (self.usual.clone(), None, Nested::default());
             let summary = Some(summary);
@@ -157,7 +162,7 @@ impl ListingCheck {
         let mut nested = Nested::default();
         let mut offset = None;
         let mut counts = false;
-        for (place, (name, text)) in form_urlencoded::parse(query_string.as_bytes()).enumerate() {
+        for (place, (name, text)) in pairs.into_iter().enumerate() {
             let mut refuse = |why| wrong.push((place, Wrong::parameter(&name, why)));
             if seen.iter().any(|known| *known == name) {
                 refuse(Why::new("repeated", "must be given once"));
@@ -238,7 +243,7 @@ impl ListingCheck {
     fn summarized(
         &self,
         check: &SummaryCheck,
-        query_string: &str,
+        pairs: &[Pair<'_>],
         format: Option<RowsFormat>,
     ) -> Result<Summarizes, Vec<Wrong>> {
         let filtered =
@@ -249,14 +254,11 @@ impl ListingCheck {
             "count" => self.total == Total::Asked,
             name => self.selection.as_ref().is_some_and(|selection| selection.takes(name) || selection.knows(name)),
         };
-        check.asked(query_string, format, &self.offers, filtered, knows)
+        check.asked(pairs, format, &self.offers, filtered, knows)
     }
 
     fn sorted(&self, text: &str) -> Result<Vec<Order>, Why> {
-        self.order(text).ok_or_else(|| {
-            let names: Vec<&str> = self.sorts.iter().map(|(column, _)| column.as_str()).collect();
-            Why::new("format", format!("must be one of {}, or several with commas between", names.join(", ")))
-        })
+        self.order(text).ok_or_else(|| several_of(self.sorts.iter().map(|(column, _)| column.as_str())))
     }
 
     /// What is asked where nothing is.
@@ -460,8 +462,8 @@ pub(crate) fn related(query: &Query, database: &DatabasePlan) -> Option<Vec<Rela
 }
 
 /// Whether a query string asks for what is worked out of the rows.
-fn asks_for_summary(query_string: &str) -> bool {
-    form_urlencoded::parse(query_string.as_bytes()).any(|(name, _)| name == "aggregate" || name == "group")
+fn asks_for_summary(pairs: &[Pair<'_>]) -> bool {
+    pairs.iter().any(|(name, _)| name == "aggregate" || name == "group")
 }
 
 fn compared(offer: &Offer, comparison: Comparison, text: &str) -> Result<Wanted, Why> {
@@ -490,7 +492,12 @@ fn picked(known: &[FieldName], text: &str) -> Option<Vec<FieldName>> {
 }
 
 fn why_not<'n>(names: impl Iterator<Item = &'n FieldName>) -> Why {
-    let names: Vec<&str> = names.map(FieldName::as_str).collect();
+    several_of(names.map(FieldName::as_str))
+}
+
+/// That a text is none of what may be asked for.
+pub(crate) fn several_of<'n>(names: impl Iterator<Item = &'n str>) -> Why {
+    let names: Vec<&str> = names.collect();
     Why::new("format", format!("must be one of {}, or several with commas between", names.join(", ")))
 }
 

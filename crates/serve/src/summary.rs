@@ -4,7 +4,7 @@
 use crate::answer::Refusal;
 use crate::encode::Key;
 use crate::filter::{self, Offer};
-use crate::listing::limit_of;
+use crate::listing::{Pair, limit_of, several_of};
 use crate::page::{Columns, Page};
 use crate::reading::typed;
 use crate::validation::{MAX_ENTRIES, Why, Wrong};
@@ -63,13 +63,12 @@ impl SummaryCheck {
     /// a column; `knows` are parameters that lists have besides.
     pub fn asked(
         &self,
-        query_string: &str,
+        pairs: &[Pair<'_>],
         format: Option<RowsFormat>,
         offers: &[Offer],
         filtered: impl Fn(&str, &str) -> Option<Result<Wanted, Why>>,
         knows: impl Fn(&str) -> bool,
     ) -> Result<Summarizes, Vec<Wrong>> {
-        let pairs: Vec<_> = form_urlencoded::parse(query_string.as_bytes()).collect();
         let text_of = |wanted: &str| pairs.iter().find(|(name, _)| name == wanted).map(|(_, text)| text.as_ref());
         let groups = text_of("group").map_or(Some(Vec::new()), |text| picked(&self.groups, text));
         let aggregates = text_of("aggregate").and_then(|text| picked(&self.aggregates, text));
@@ -94,7 +93,7 @@ impl SummaryCheck {
                 "sort" if groups.is_none() || aggregates.is_none() => None,
                 "sort" => {
                     order = sorted(&results, text);
-                    order.is_none().then(|| one_of(&results))
+                    order.is_none().then(|| several_of(results.iter().map(String::as_str)))
                 }
                 "limit" => limit_of(text, MAX_GROUPS).map(|most| limit = Some(most)).err(),
                 "filter" if !offers.is_empty() => filter::read(text, offers).map(|wanted| filters.push(wanted)).err(),
@@ -245,9 +244,6 @@ fn sorted(results: &[String], text: &str) -> Option<Vec<(usize, Direction)>> {
 }
 
 fn why_not<T: ToString>(known: &[(T, FieldType)]) -> Why {
-    one_of(&known.iter().map(|(of, _)| of.to_string()).collect::<Vec<_>>())
-}
-
-fn one_of(names: &[String]) -> Why {
-    Why::new("format", format!("must be one of {}, or several with commas between", names.join(", ")))
+    let names: Vec<String> = known.iter().map(|(of, _)| of.to_string()).collect();
+    several_of(names.iter().map(String::as_str))
 }

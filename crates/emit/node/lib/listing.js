@@ -14,16 +14,13 @@ import { includedIn, outputsOf, readFields, takeOfRelated, withRelated } from '.
 import { joined, picked } from './selection.js';
 import { asksForSummary, readSummary, validateSummary } from './summary.js';
 import { checkParameter, cursorValue, ERROR_LIMIT, isRepeated, isUnknownParameter } from './validation.js';
-import { condition, isFiltered, ordered, orderOf, sorted, takeColumn, takeFilter, takeLimit, takeSort, toColumn, usual } from './wanted.js';
+import { condition, giving, isFiltered, ordered, orderOf, sorted, takeColumn, takeFilter, takeLimit, takeSort, toColumn, usual } from './wanted.js';
 
 /** Longest cursor that is looked at. */
 const CURSOR_LIMIT = 8192;
 
 /** Rows that are read at once. */
 const AT_ONCE = 1000;
-
-/** What a statement of a list begins with. */
-const outputs = /^SELECT .+? FROM /;
 
 const isNoCursor = { code: 'format', detail: 'must be the `next` of a page with the same sort' };
 
@@ -35,15 +32,15 @@ const isTwice = { code: 'inconsistent', detail: 'must not be given together with
  * @param {object} [related] what may come with a row
  */
 export function validateListing(request, listing, related) {
-  if (asksForSummary(request, listing)) return validateSummary(request, listing, (parameter) => isOfRows(parameter, listing, related));
-  const isPage = acceptedFormat(request.header('accept')) === 'application/json';
-  const { maximum, rows = maximum } = listing.page;
-  const asked = { related, ...usual(listing), most: isPage ? maximum : rows, after: null, offset: 0 };
+  const { query } = request;
+  if (asksForSummary(query, listing)) return validateSummary(query, listing, (parameter) => isOfRows(parameter, listing, related));
+  const accept = request.header('accept');
+  const asked = { related, ...usual(listing), accept, after: null, offset: 0 };
   const errors = [];
   const seen = new Set();
   let cursor;
   let offset;
-  for (const [place, [parameter, text]] of [...request.query].entries()) {
+  for (const [place, [parameter, text]] of [...query].entries()) {
     const wrong = seen.has(parameter) ? isRepeated : takeParameter(asked, parameter, text);
     if (wrong) errors.push({ place, parameter, ...wrong });
     else if (parameter === 'cursor') cursor = { place, text };
@@ -108,7 +105,7 @@ async function* itemsBehind(readItems, asked, cursor) {
 
 /** Notes what one parameter asks; gives what is wrong with it, if anything is. */
 function takeParameter(asked, parameter, text) {
-  if (parameter === 'limit') return takeLimit(asked, text, { maximum: asked.most });
+  if (parameter === 'limit') return takeLimit(asked, text, { maximum: mostOf(asked) });
   if (parameter === 'sort') return takeSort(asked, text);
   if (parameter === 'cursor') return undefined;
   if (parameter === 'offset' && asked.listing.offset !== undefined) return takeOffset(asked, text);
@@ -131,6 +128,12 @@ function takeParameter(asked, parameter, text) {
   if (parameter === 'filter' && isFiltered(asked.listing)) return takeFilter(asked, text);
   if (parameter.includes('.')) return takeOfRelated(asked.related, parameter, text);
   return takeColumn(asked, parameter, text);
+}
+
+/** How many rows may be asked for, as the caller would have them written. */
+function mostOf({ listing, accept }) {
+  const { maximum, rows = maximum } = listing.page;
+  return acceptedFormat(accept) === 'application/json' ? maximum : rows;
 }
 
 /** Whether the list has a parameter that asks for rows, or for how many there are. */
@@ -159,7 +162,7 @@ function compose(whole, firstWord, asked) {
   const { columns } = listing;
   const order = orderOf(sort, listing);
   const given = () => [...columnsOf(asked).map((name) => `"${name}"`), ...asked.outputs];
-  const select = asked.fields ? whole.replace(outputs, () => `SELECT ${given().join(', ')} FROM `) : whole;
+  const select = asked.fields ? giving(given(), whole) : whole;
   const values = [];
   const conditions = filters.map((filter) => condition(filter, listing, values));
   if (after && !isCount) {
@@ -174,7 +177,7 @@ function compose(whole, firstWord, asked) {
     values.push(...order.flatMap((_, last) => placed.slice(0, last + 1)));
   }
   const where = conditions.length > 0 ? ` ${firstWord} ${conditions.join(' AND ')}` : '';
-  if (isCount) return { sql: `${whole.replace(outputs, 'SELECT COUNT(*) AS total FROM ')}${where}`, values };
+  if (isCount) return { sql: `${giving(['COUNT(*) AS total'], whole)}${where}`, values };
   // One row more than asked for tells that there is another page.
   const passed = offset > 0 ? ` OFFSET ${offset}` : '';
   return { sql: `${select}${where} ORDER BY ${ordered(sort, listing)} LIMIT ${limit + 1}${passed}`, values };

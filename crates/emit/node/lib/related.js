@@ -5,7 +5,7 @@
 
 import { Decimal, parseDecimal } from './decimal.js';
 import { isUnknownParameter } from './validation.js';
-import { condition, isFiltered, ordered, takeFilter, takeLimit, takeSort, usual } from './wanted.js';
+import { condition, isFiltered, mustBeSeveralOf, ordered, takeFilter, takeLimit, takeSort, usual } from './wanted.js';
 
 /**
  * The fields that a text names; one that is named again is there once.
@@ -15,7 +15,7 @@ import { condition, isFiltered, ordered, takeFilter, takeLimit, takeSort, usual 
 export function readFields(text, known) {
   const fields = [...new Set(text.split(','))];
   if (fields.every((name) => known.includes(name))) return { fields };
-  return { code: 'format', detail: `must be one of ${known.join(', ')}, or several with commas between` };
+  return mustBeSeveralOf(known);
 }
 
 /** The names of those that were asked for, in the order of their statements. */

@@ -5,7 +5,7 @@
 import { Decimal, DIGITS } from './decimal.js';
 import { Problem } from './problem.js';
 import { ERROR_LIMIT, isRepeated, isUnknownParameter } from './validation.js';
-import { condition, isFiltered, sorted, takeColumn, takeFilter, takeLimit } from './wanted.js';
+import { condition, giving, isFiltered, mustBeSeveralOf, sorted, takeColumn, takeFilter, takeLimit } from './wanted.js';
 
 const GROUP_LIMIT = 1000;
 /** Most decimals of a number, and how many an average has more than its numbers. */
@@ -19,17 +19,18 @@ const excludesAggregate = { code: 'inconsistent', detail: 'must not be given tog
 const hasTooManyDigits = { code: 'range', detail: 'must be of fewer rows: a sum has too many digits' };
 const makesTooManyGroups = { code: 'range', detail: `must make at most ${GROUP_LIMIT} groups: ask for fewer rows, or give a \`limit\`` };
 
-/** Whether a request asks for what is worked out of rows. */
-export function asksForSummary({ query }, { summary }) {
+/** Whether a query string asks for what is worked out of rows. */
+export function asksForSummary(query, { summary }) {
   return summary !== undefined && (query.has('aggregate') || query.has('group'));
 }
 
 /**
- * What the request asks of a list, or a `validation_failed` with every wrong parameter, in the order they were sent.
+ * What a query string asks of a list, or a `validation_failed` with every wrong parameter, in the order they were sent.
+ * @param {URLSearchParams} query
  * @param {(parameter: string) => boolean} knows parameters that the list has besides
  */
-export function validateSummary(request, listing, knows) {
-  const pairs = [...request.query];
+export function validateSummary(query, listing, knows) {
+  const pairs = [...query];
   const textOf = (wanted) => pairs.find(([name]) => name === wanted)?.[1];
   const known = { group: groupsOf(listing), aggregate: aggregatesOf(listing) };
   const given = Object.keys(known).map((name) => [name, textOf(name)]);
@@ -102,7 +103,7 @@ function picked(known, text) {
 }
 
 function mustBeOneOf(known) {
-  return { code: 'format', detail: `must be one of ${known.map(({ name }) => name).join(', ')}, or several with commas between` };
+  return mustBeSeveralOf(known.map(({ name }) => name));
 }
 
 function takeOrder(summary, text) {
@@ -126,8 +127,7 @@ function compose({ listing, summary, filters, limit = GROUP_LIMIT + 1 }, select,
   const where = conditions.length > 0 ? ` ${firstWord} ${conditions.join(' AND ')}` : '';
   const levels = order.map(({ by, isReverse }) => `(${by} IS NULL), ${by}${isReverse ? ' DESC' : ''}`).join(', ');
   const grouped = ` GROUP BY ${groups.map(({ sql }) => sql).join(', ')} ORDER BY ${levels} LIMIT ${limit}`;
-  const from = select.replace(/^SELECT .+? FROM /, () => `SELECT ${outputs.join(', ')} FROM `);
-  return { sql: `${from}${where}${groups.length > 0 ? grouped : ''}`, values };
+  return { sql: `${giving(outputs, select)}${where}${groups.length > 0 ? grouped : ''}`, values };
 }
 
 /** Drivers refuse numbers that JavaScript does not keep exactly. */

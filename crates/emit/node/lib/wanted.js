@@ -8,6 +8,19 @@ import { checkParameter, isUnknownParameter } from './validation.js';
 const KEY = 'id';
 const operators = { eq: '=', ne: '<>', lt: '<', lte: '<=', gt: '>', gte: '>=' };
 
+/** What a statement of a list begins with. */
+const outputsOfList = /^SELECT .+? FROM /;
+
+/** The statement of a list with other outputs. @param {string[]} outputs */
+export function giving(outputs, select) {
+  return select.replace(outputsOfList, () => `SELECT ${outputs.join(', ')} FROM `);
+}
+
+/** What a text is told that names none of these. @param {string[]} names */
+export function mustBeSeveralOf(names) {
+  return { code: 'format', detail: `must be one of ${names.join(', ')}, or several with commas between` };
+}
+
 /** What is asked of a list where nothing is. */
 export function usual(listing) {
   return { listing, filters: [], sort: listing.order, limit: listing.page.default };
@@ -36,7 +49,7 @@ export function takeLimit(asked, text, { maximum } = asked.listing.page) {
 export function takeSort(asked, text) {
   const { sorts, key = KEY } = asked.listing;
   if (levelsOf(text).some(({ name }) => name !== key && !sorts.includes(name))) {
-    return { code: 'format', detail: `must be one of ${sorts.join(', ')}, or several with commas between` };
+    return mustBeSeveralOf(sorts);
   }
   asked.sort = text;
 }

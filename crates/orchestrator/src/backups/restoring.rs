@@ -179,6 +179,23 @@ fn millis(begun: Instant) -> u64 {
     u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
+/// What is known of a restore before anything is done.
+fn planned(target: &Target, manifest: &Manifest, moment: String, file: PathBuf) -> Restored {
+    Restored {
+        id: manifest.id.clone(),
+        moment,
+        last_moment: last_moment(target, manifest),
+        file,
+        address: None,
+        put_aside: None,
+        tables: 0,
+        rows: 0,
+        took_ms: 0,
+        tasks: Vec::new(),
+        lacking: Vec::new(),
+    }
+}
+
 /// The last moment that can be restored: that of the newest backup, or of what was kept of the log behind it.
 fn last_moment(target: &Target, known: &Manifest) -> String {
     let of = |repository: &Repository| repository.newest().ok().flatten().map(|newest| newest.moment);

@@ -1,7 +1,7 @@
 //! A database that is a file comes back beside where it is to be, is compared there, and only then gets its name. What has that name is
 //! never written over; where it is to go it is put aside and kept.
 
-use super::{RestoreAsked, Restored, definition, last_moment, millis};
+use super::{RestoreAsked, Restored, definition, millis, planned};
 use crate::backups::comparing::{compare, lacking};
 use crate::backups::making::{DATABASE, Definition, alone};
 use crate::backups::target::Target;
@@ -94,19 +94,8 @@ fn into_place(
 ) -> Result<Restored, Box<Failure>> {
     let begun = Instant::now();
     let put_aside = aside(place);
-    let mut restored = Restored {
-        id: manifest.id.clone(),
-        moment: manifest.moment.clone(),
-        last_moment: last_moment(target, manifest),
-        file: place.file.clone(),
-        address: None,
-        put_aside: put_aside.clone(),
-        tables: 0,
-        rows: 0,
-        took_ms: 0,
-        tasks: Vec::new(),
-        lacking: Vec::new(),
-    };
+    let planned = planned(target, manifest, manifest.moment.clone(), place.file.clone());
+    let mut restored = Restored { put_aside: put_aside.clone(), ..planned };
     if asked.is_only_shown {
         return Ok(restored);
     }

@@ -1,7 +1,7 @@
 //! A server comes back as a private one of its own, which goes on in its log to the moment that is meant. The one that is there is left
 //! alone.
 
-use super::{RestoreAsked, Restored, definition, last_moment, millis, moment};
+use super::{RestoreAsked, Restored, definition, millis, moment, planned};
 use crate::backups::comparing::{compare, lacking};
 use crate::backups::making::{BASE, Definition, LOG, alone, follows};
 use crate::backups::target::Target;
@@ -50,19 +50,7 @@ pub fn restore(
         (RecoveryTarget::Point(_), Some((_, piece))) => piece.moment.clone(),
         (RecoveryTarget::Point(_), None) => manifest.moment.clone(),
     };
-    let mut restored = Restored {
-        id: manifest.id.clone(),
-        moment,
-        last_moment: last_moment(target, manifest),
-        file: instance.folder().to_owned(),
-        address: None,
-        put_aside: None,
-        tables: 0,
-        rows: 0,
-        took_ms: 0,
-        tasks: Vec::new(),
-        lacking: Vec::new(),
-    };
+    let mut restored = planned(target, manifest, moment, instance.folder().to_owned());
     if asked.is_only_shown {
         return Ok(restored);
     }
