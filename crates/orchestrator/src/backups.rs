@@ -20,6 +20,7 @@ use crate::status::StatusFailure;
 use crate::workspace::{Workspace, WorkspaceFailure};
 use backup::{Kept, Manifest};
 use plan::{PersistedPlan, Phase, TaskPlan};
+use provision::ProvisionFailure;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use store::Database;
@@ -261,11 +262,22 @@ pub(crate) fn check(workspace: &Workspace, plan: &TaskPlan, database: &Database)
     };
     let Some(backup) = backup else { return Ok(()) };
     target::key(workspace, backup)?;
-    let Database::PostgreSql(server) = database else { return Ok(()) };
-    let hindrances = server.hindrances().map_err(|error| Box::new(Failure::database(&error, database)))?;
-    match hindrances.is_empty() {
-        true => Ok(()),
-        false => Err(Box::new(trouble::hindered(&hindrances, database))),
+    let hindrances = match database {
+        Database::PostgreSql(server) => server.hindrances(),
+        Database::MySql(server) => server.hindrances(backup.point_in_time),
+        Database::Sqlite(_) | Database::MongoDb(_) => Ok(Vec::new()),
+    };
+    let hindrances = hindrances.map_err(|error| Box::new(Failure::database(&error, database)))?;
+    if !hindrances.is_empty() {
+        return Err(Box::new(trouble::hindered(&hindrances, database)));
+    }
+    match database {
+        // It comes back as a server of its own.
+        Database::MySql(_) if !provision::are_installed(database.engine()) => {
+            Err(trouble::program(&ProvisionFailure::NotInstalled(database.engine())))
+        }
+        Database::MySql(server) => making::mysql::dumper(server, database).map(drop),
+        Database::Sqlite(_) | Database::PostgreSql(_) | Database::MongoDb(_) => Ok(()),
     }
 }
 

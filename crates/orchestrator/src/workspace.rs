@@ -158,7 +158,7 @@ impl Workspace {
     /// The folder of a task's servers that come back where nobody sees them.
     #[must_use]
     pub fn drills_folder(&self, task_id: &TaskId) -> PathBuf {
-        let folder = self.state().join("drills").join(task_id.as_str());
+        let folder = self.state().join(format!("drills-{task_id}"));
         std::path::absolute(&folder).unwrap_or(folder)
     }
 

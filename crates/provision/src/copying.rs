@@ -103,10 +103,10 @@ pub(crate) fn unpack(
     ended
 }
 
-type Complaints = std::thread::JoinHandle<String>;
+pub(crate) type Complaints = std::thread::JoinHandle<String>;
 
 /// A pipe that nobody reads stops whoever writes.
-fn read_aside(mut pipe: impl Read + Send + 'static) -> Complaints {
+pub(crate) fn read_aside(mut pipe: impl Read + Send + 'static) -> Complaints {
     std::thread::spawn(move || {
         let mut text = Vec::new();
         // What cannot be read is not repeated.
@@ -115,7 +115,7 @@ fn read_aside(mut pipe: impl Read + Send + 'static) -> Complaints {
     })
 }
 
-fn end(name: &str, mut child: Child, complaints: Option<Complaints>) -> Result<(), ProvisionFailure> {
+pub(crate) fn end(name: &str, mut child: Child, complaints: Option<Complaints>) -> Result<(), ProvisionFailure> {
     let status = child.wait().map_err(|error| failed(name, error.to_string()))?;
     let said = complaints.and_then(|complaints| complaints.join().ok()).unwrap_or_default();
     match status.success() {
@@ -124,6 +124,6 @@ fn end(name: &str, mut child: Child, complaints: Option<Complaints>) -> Result<(
     }
 }
 
-fn failed(program: &str, said: String) -> ProvisionFailure {
+pub(crate) fn failed(program: &str, said: String) -> ProvisionFailure {
     ProvisionFailure::Program { program: program.to_owned(), said, log: PathBuf::new() }
 }

@@ -4,6 +4,7 @@
 
 mod account;
 mod copying;
+mod dumping;
 mod failure;
 mod folder;
 mod instance;
@@ -17,6 +18,7 @@ mod unit;
 mod tests;
 
 pub use copying::Copier;
+pub use dumping::{Dumper, LogFile, Replay, number_of};
 pub use failure::ProvisionFailure;
 pub use instance::{Begun, FirstUser, Instance, State, instances};
 pub use postgresql::{Recovery, RecoveryTarget, WritesFile};

@@ -16,7 +16,7 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 /// Where packages put programs that are not on everybody's path: Debian and Red Hat, Oracle, Homebrew on either kind of Mac.
-const PACKAGES: &[&str] = &[
+pub const PACKAGES: &[&str] = &[
     "/usr/sbin",
     "/usr/local/sbin",
     "/usr/libexec",

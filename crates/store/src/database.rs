@@ -294,7 +294,8 @@ impl Database {
         match self {
             Self::Sqlite(file) => sqlite::contents_of_file(file),
             Self::PostgreSql(server) => server.contents(),
-            Self::MySql(_) | Self::MongoDb(_) => Err(Self::no_copies()),
+            Self::MySql(server) => server.contents(),
+            Self::MongoDb(_) => Err(Self::no_copies()),
         }
     }
 
@@ -306,7 +307,8 @@ impl Database {
         match self {
             Self::Sqlite(file) => sqlite::check(file),
             Self::PostgreSql(server) => server.check(),
-            Self::MySql(_) | Self::MongoDb(_) => Err(Self::no_copies()),
+            Self::MySql(server) => server.check(),
+            Self::MongoDb(_) => Err(Self::no_copies()),
         }
     }
 

@@ -29,7 +29,7 @@ pub use contents::{Contents, TableContents};
 pub use database::{Database, Seen};
 pub use error::{Late, StoreError, Trouble};
 pub use mongodb::{Abilities, Server as MongoServer};
-pub use mysql::Server as MySqlServer;
+pub use mysql::{LogPlace, Server as MySqlServer, StillDatabase};
 pub use postgresql::{Server, StillPoint};
 pub use rehearsal::{Attempt, Lack, Rehearsal};
 pub use renewing::{Passwords, Renewal};

@@ -3,6 +3,7 @@
 mod api_keys;
 mod condition;
 mod connect;
+mod copy;
 mod inspect;
 mod locks;
 mod migrate;
@@ -24,6 +25,7 @@ use plan::database::{DatabasePlace, ObservedTable};
 use vocab::TableName;
 
 pub use connect::Server;
+pub use copy::{LogPlace, StillDatabase};
 pub use scratch::ScratchDatabase;
 pub use serving::{MySqlStore, MySqlTransaction};
 

@@ -1,5 +1,8 @@
 //! Making backups and taking old ones away. What stands on the database goes along with it, so that what comes back is a whole system.
 
+pub mod mysql;
+mod postgresql;
+
 use super::history::{self, Event, EventKind};
 use super::target::Target;
 use super::{Pruned, Pruning, Saying, trouble};
@@ -7,23 +10,25 @@ use crate::failure::Failure;
 use crate::located::{Located, locate};
 use crate::run::timestamp;
 use crate::workspace::Workspace;
-use backup::{BackupFailure, Kept, Manifest, Repository, Writing};
+use backup::{BackupFailure, Kept, Manifest, Object, Repository, Writing};
 use jiff::{SignedDuration, Timestamp};
 use plan::PersistedPlan;
-use provision::{Copier, ProvisionFailure};
+use provision::ProvisionFailure;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use store::{Contents, Database, Server, StillPoint};
+use store::{Contents, Database, StoreError};
 use vocab::{TaskId, sha256_hex};
 
 /// The object that is the database.
 pub const DATABASE: &str = "database";
 /// The object that is the data of a server, as a tar archive.
 pub const BASE: &str = "base";
+/// The object that is a database as statements.
+pub const DUMP: &str = "dump.sql";
 /// How the objects that are its log begin.
 pub const LOG: &str = "log-";
 /// The object that says what it held, and what stands on it.
@@ -81,18 +86,15 @@ fn attempt(
     let _alone = alone(workspace, "backup", &target.task_id)?;
     let tasks = standing_on(workspace, target, current)?;
     let scratch = workspace.scratch().map_err(|failure| Box::new(Failure::workspace(&failure)))?;
-    let begun = Timestamp::now();
-    let not_copied = |error| Box::new(trouble::not_copied(&error, &target.database));
-    let engine_version = target.database.look("").map_err(not_copied)?.version;
+    let engine_version = target.database.look("").map_err(|error| not_copied(target, &error))?.version;
     let plans = tasks.iter().map(|task| (task.task_id.clone(), sha256_hex(task.plan.as_bytes()))).collect();
-    let id = begun.strftime("%Y%m%dT%H%M%S%.3fZ").to_string();
+    let id = id_now();
     let told = |failure| trouble::told(&failure);
     let mut writing = target.repository.begin(&id, target.key.as_ref()).map_err(told)?;
     let Copied { contents, moment, point, log } = match &target.database {
-        Database::PostgreSql(server) => server_copy(target, server, &mut writing, scratch.path(), say)?,
-        Database::Sqlite(_) | Database::MySql(_) | Database::MongoDb(_) => {
-            file_copy(target, &mut writing, scratch.path(), say)?
-        }
+        Database::PostgreSql(server) => postgresql::copy(target, server, &mut writing, scratch.path(), say)?,
+        Database::MySql(server) => mysql::copy(target, server, &mut writing, say)?,
+        Database::Sqlite(_) | Database::MongoDb(_) => file_copy(target, &mut writing, scratch.path(), say)?,
     };
     let definition = Definition { contents, tasks };
     let definition =
@@ -123,12 +125,12 @@ fn attempt(
 }
 
 /// A copy whose objects are written.
-struct Copied<'s> {
+pub struct Copied<'s> {
     contents: Contents,
     moment: String,
     point: Option<String>,
     /// The log that the server keeps behind it.
-    log: Option<KeptLog<'s>>,
+    log: Option<postgresql::KeptLog<'s>>,
 }
 
 fn file_copy(
@@ -149,135 +151,81 @@ fn file_copy(
     Ok(Copied { contents, moment, point: None, log: None })
 }
 
-/// The server keeps its log while its data is copied, and until a moment behind that at which nobody was writing: a restore goes on
-/// to that moment, so that what comes back can be compared with what was there.
-fn server_copy<'s>(
-    target: &Target,
-    server: &'s Server,
-    writing: &mut Writing<'_>,
-    scratch: &Path,
-    say: Saying<'_>,
-) -> Result<Copied<'s>, Box<Failure>> {
-    let not_copied = |error| Box::new(trouble::not_copied(&error, &target.database));
-    let version = server.major_version().map_err(not_copied)?;
-    let environment = server.for_programs().map_err(not_copied)?;
-    let copier = Copier::find(version, environment).map_err(|failure| trouble::program(&failure))?;
-    let slot = slot(target);
-    // What goes on from one backup to the next is kept until it was fetched; else one that was killed has left its own.
-    let goes_on = target.plan.point_in_time && server.keeps_log(&slot).map_err(not_copied)?;
-    if !goes_on {
-        server.forget_log(&slot).map_err(not_copied)?;
-        server.keep_log(&slot).map_err(not_copied)?;
-    }
-    let mut log = KeptLog { server, slot: slot.clone(), goes_on };
-    say("copying the server's data");
-    copier.base(|data| writing.add(BASE, data).map_err(Uncopied::Backup)).map_err(|uncopied| match uncopied {
-        // A copy that breaks off is first seen by whoever reads it.
-        Uncopied::Program(failure) => trouble::program(&failure),
-        Uncopied::Backup(failure) => trouble::told(&failure),
-    })?;
-    say("waiting for a moment at which nobody writes, and counting what is there");
-    let name = format!("producer_{}", Timestamp::now().as_millisecond());
-    let StillPoint { lsn, moment, contents } = server.still_point(&name).map_err(not_copied)?;
-    say("copying the server's log until then");
-    // What is fetched and not kept in the end would leave a gap.
-    log.goes_on = false;
-    add_log(&copier, (&slot, &lsn), writing, scratch)?;
-    Ok(Copied { contents, moment, point: Some(name), log: Some(log) })
-}
-
-/// What the server's log is kept under.
-fn slot(target: &Target) -> String {
-    format!("producer_backup_{}", &sha256_hex(target.task_id.as_str().as_bytes())[..16])
-}
-
-/// Keeps the log from where it was fetched last until that place.
-fn add_log(
-    copier: &Copier,
-    (slot, lsn): (&str, &str),
-    writing: &mut Writing<'_>,
-    scratch: &Path,
-) -> Result<(), Box<Failure>> {
-    let files = copier.log(slot, lsn, &scratch.join("log")).map_err(|failure| trouble::program(&failure))?;
-    for path in files {
-        let file_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        // The last one is not full, and has zeros behind what there is.
-        let name = format!("{LOG}{}", file_name.trim_end_matches(".partial"));
-        let mut file = File::open(&path).map_err(|error| Box::new(trouble::file(&path, &error)))?;
-        writing.add(&name, &mut file).map_err(|failure| trouble::told(&failure))?;
-    }
-    Ok(())
-}
-
 /// Keeps another piece of the server's log; nothing where no backup has begun it, or where it does not follow what was kept before.
 pub fn make_log(workspace: &Workspace, target: &Target) -> Result<Option<Manifest>, Box<Failure>> {
-    let Database::PostgreSql(server) = &target.database else { return Ok(None) };
     let _alone = alone(workspace, "backup", &target.task_id)?;
-    let not_copied = |error| Box::new(trouble::not_copied(&error, &target.database));
-    let told = |failure| trouble::told(&failure);
-    let slot = slot(target);
-    if !server.keeps_log(&slot).map_err(not_copied)? {
-        return Ok(None);
-    }
     let scratch = workspace.scratch().map_err(|failure| Box::new(Failure::workspace(&failure)))?;
-    let version = server.major_version().map_err(not_copied)?;
-    let environment = server.for_programs().map_err(not_copied)?;
-    let copier = Copier::find(version, environment).map_err(|failure| trouble::program(&failure))?;
-    let before = [&target.repository, &target.log]
-        .into_iter()
-        .map(Repository::newest)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(told)?;
-    let before = before.into_iter().flatten().max_by(|left, right| left.id.cmp(&right.id));
-    let begun = Timestamp::now();
-    let id = begun.strftime("%Y%m%dT%H%M%S%.3fZ").to_string();
-    let name = format!("producer_{}", begun.as_millisecond());
-    let (lsn, moment) = server.log_point(&name).map_err(not_copied)?;
-    let mut writing = target.log.begin(&id, target.key.as_ref()).map_err(told)?;
-    // What was fetched and is not kept in the end leaves a gap: then a backup begins anew.
-    let log = KeptLog { server, slot: slot.clone(), goes_on: false };
-    add_log(&copier, (&slot, &lsn), &mut writing, scratch.path())?;
-    let manifest = writing.finish(|objects| Manifest {
-        id,
-        task_id: target.task_id.clone(),
-        engine: target.database.engine(),
-        engine_version: format!("postgresql_{version}"),
-        moment,
-        completed_at: timestamp(Timestamp::now()),
-        plans: BTreeMap::new(),
-        point: Some(name),
-        objects,
-    });
-    let manifest = manifest.map_err(told)?;
-    if !before.is_some_and(|before| follows(&before, &manifest)) {
-        return Ok(None);
+    let id = id_now();
+    match &target.database {
+        Database::PostgreSql(server) => postgresql::keep_log(target, server, scratch.path(), &id),
+        Database::MySql(server) => mysql::keep_log(target, server, scratch.path(), &id),
+        Database::Sqlite(_) | Database::MongoDb(_) => Ok(None),
     }
-    log.goes_on();
-    Ok(Some(manifest))
 }
 
 /// Whether a piece of a log begins where what was kept before it ends.
 pub fn follows(before: &Manifest, piece: &Manifest) -> bool {
-    let files = |manifest: &Manifest| -> Vec<u64> {
-        let names = manifest.objects.iter().filter_map(|object| object.name.strip_prefix(LOG));
-        names.filter_map(number_of_file).collect()
-    };
-    let (last, first) = (files(before).into_iter().max(), files(piece).into_iter().min());
-    matches!((last, first), (Some(last), Some(first)) if first <= last + 1)
+    match mysql::begin(piece) {
+        Some(begin) => mysql::follows(before, &begin),
+        None => postgresql::follows(before, piece),
+    }
 }
 
-/// The number of a file of the log among its like: `000000010000000A000000FE` with the usual 16 MiB a file, 256 of which make the
-/// middle part count one up.
-fn number_of_file(name: &str) -> Option<u64> {
-    let high = u64::from_str_radix(name.get(8..16)?, 16).ok()?;
-    let low = u64::from_str_radix(name.get(16..24)?, 16).ok()?;
-    Some(high << 8 | low)
+/// A piece of a log whose objects are written.
+struct Piece<'p> {
+    id: &'p str,
+    moment: String,
+    point: String,
+    engine_version: String,
+}
+
+impl Piece<'_> {
+    fn manifest(self, target: &Target, objects: Vec<Object>) -> Manifest {
+        Manifest {
+            id: self.id.to_owned(),
+            task_id: target.task_id.clone(),
+            engine: target.database.engine(),
+            engine_version: self.engine_version,
+            moment: self.moment,
+            completed_at: timestamp(Timestamp::now()),
+            plans: BTreeMap::new(),
+            point: Some(self.point),
+            objects,
+        }
+    }
+}
+
+/// What was kept last: a backup, or a piece of the log.
+fn newest_before(target: &Target) -> Result<Option<Manifest>, Box<Failure>> {
+    let newest = |repository: &Repository| repository.newest().map_err(|failure| trouble::told(&failure));
+    let all = [newest(&target.repository)?, newest(&target.log)?];
+    Ok(all.into_iter().flatten().max_by(|left, right| left.id.cmp(&right.id)))
+}
+
+fn id_now() -> String {
+    Timestamp::now().strftime("%Y%m%dT%H%M%S%.3fZ").to_string()
+}
+
+fn not_copied(target: &Target, error: &StoreError) -> Box<Failure> {
+    Box::new(trouble::not_copied(error, &target.database))
 }
 
 /// Why there is no copy of a server's data.
 enum Uncopied {
     Program(ProvisionFailure),
     Backup(BackupFailure),
+    Store(StoreError),
+}
+
+impl Uncopied {
+    /// A copy that breaks off is first seen by whoever reads it.
+    fn told(&self, target: &Target) -> Box<Failure> {
+        match self {
+            Self::Program(failure) => trouble::program(failure),
+            Self::Backup(failure) => trouble::told(failure),
+            Self::Store(error) => not_copied(target, error),
+        }
+    }
 }
 
 impl From<ProvisionFailure> for Uncopied {
@@ -286,27 +234,9 @@ impl From<ProvisionFailure> for Uncopied {
     }
 }
 
-/// The log that a server keeps for us; dropped before it is said to go on, it is kept no more: for nobody it would fill the disk.
-struct KeptLog<'s> {
-    server: &'s Server,
-    slot: String,
-    goes_on: bool,
-}
-
-impl KeptLog<'_> {
-    fn goes_on(mut self) {
-        self.goes_on = true;
-    }
-}
-
-impl Drop for KeptLog<'_> {
-    fn drop(&mut self) {
-        if self.goes_on {
-            return;
-        }
-        if let Err(error) = self.server.forget_log(&self.slot) {
-            tracing::error!(slot = self.slot, error = %error, "the server still keeps its log; the next backup has it forget");
-        }
+impl From<StoreError> for Uncopied {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
     }
 }
 

@@ -78,10 +78,8 @@ pub fn restore(asked: &RestoreAsked, workspace: &Workspace, say: Saying<'_>) -> 
     let target = Target::of_task(workspace, &asked.task, asked.from.as_deref())?;
     let manifest = choose(&target, asked.backup.as_deref(), asked.to)?;
     let result = match &target.database {
-        Database::PostgreSql(of) => server::restore(asked, workspace, (&target, of), &manifest, say),
-        Database::Sqlite(_) | Database::MySql(_) | Database::MongoDb(_) => {
-            file::restore(asked, workspace, &target, &manifest, say)
-        }
+        Database::PostgreSql(_) | Database::MySql(_) => server::restore(asked, workspace, &target, &manifest, say),
+        Database::Sqlite(_) | Database::MongoDb(_) => file::restore(asked, workspace, &target, &manifest, say),
     };
     if !asked.is_only_shown {
         let told = result.as_ref().map(|restored| restored.file.display().to_string());
@@ -104,8 +102,8 @@ pub fn drill(
     });
     say("restoring where nobody sees it");
     let definition = match &target.database {
-        Database::PostgreSql(of) => server::drill(workspace, (target, of), manifest, say)?,
-        Database::Sqlite(_) | Database::MySql(_) | Database::MongoDb(_) => {
+        Database::PostgreSql(_) | Database::MySql(_) => server::drill(workspace, target, manifest, say)?,
+        Database::Sqlite(_) | Database::MongoDb(_) => {
             let scratch = workspace.scratch().map_err(|failure| Box::new(Failure::workspace(&failure)))?;
             file::bring_back(target, manifest, &scratch.path().join(DATABASE), say)?
         }

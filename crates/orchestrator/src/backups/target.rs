@@ -92,7 +92,7 @@ impl Target {
         database: Database,
         from: Option<&Path>,
     ) -> Result<Self, Box<Failure>> {
-        if !matches!(database, Database::Sqlite(_) | Database::PostgreSql(_)) {
+        if matches!(database, Database::MongoDb(_)) {
             return Err(Box::new(trouble::engine_without_backups(&database)));
         }
         let folder = match from {

@@ -95,7 +95,8 @@ pub fn not_completed(task_id: &TaskId) -> Failure {
 }
 
 pub fn engine_without_backups(database: &Database) -> Failure {
-    let message = format!("this producer makes no backups of {} yet: only of SQLite and PostgreSQL", database.place());
+    let message =
+        format!("this producer makes no backups of {} yet: only of SQLite, PostgreSQL and MariaDB", database.place());
     Failure::backup(NOT_COPIED, message, "use the engine's own programs")
 }
 

@@ -5,7 +5,7 @@ use super::draft::Draft;
 use crate::codes::BACKUPS_CONTRADICT;
 use plan::database::{Backup, Cron, Destination, LOG_INTERVAL, LocationPart, Objectives, Schedule, spoken};
 use plan::{Decision, Phase};
-use spec::{DatabaseConfig, DayRule, Environment, Frequency, Location, Reference};
+use spec::{DatabaseConfig, DatabaseType, DayRule, Environment, Frequency, Location, Reference};
 
 const DAY: u32 = 24 * 60 * 60;
 /// How long a copy is kept where the task does not say.
@@ -30,8 +30,13 @@ pub fn plan(draft: &mut Draft, config: &DatabaseConfig) -> Option<Backup> {
     if point_in_time {
         let decision =
             format!("kept every {}, so that every moment between copies can be restored", spoken(LOG_INTERVAL));
-        let reason =
-            "the task says `point_in_time`; the server keeps its log until it is fetched: have a server run".to_owned();
+        let keeps = match config.kind.value {
+            DatabaseType::MySql => "the server keeps its binary log for as long as it is set to",
+            DatabaseType::PostgreSql | DatabaseType::Sqlite | DatabaseType::MongoDb => {
+                "the server keeps its log until it is fetched"
+            }
+        };
+        let reason = format!("the task says `point_in_time`; {keeps}: have a server run");
         decide(draft, "log", decision, reason);
     }
 

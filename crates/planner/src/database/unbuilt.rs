@@ -20,14 +20,23 @@ pub fn check(config: &DatabaseConfig) -> Result<(), Vec<Diagnostic>> {
         refuse("`data`".to_owned(), &config.place, "remove it, and do without it");
     }
     if let Some(backup) = &config.backup {
-        if !matches!(config.kind.value, DatabaseType::Sqlite | DatabaseType::PostgreSql) {
+        if config.kind.value == DatabaseType::MongoDb {
             let what = format!("backups of {} databases", config.kind.value.as_str());
             refuse(what, &backup.place, "remove `backup`, and use the engine's own programs");
         }
         let every_moment = backup.point_in_time.as_ref().filter(|asked| asked.value);
-        if let Some(Spanned { place, .. }) = every_moment.filter(|_| config.kind.value != DatabaseType::PostgreSql) {
-            let help = "remove it, and have copies made more often: `schedule: \"every_5_minutes\"`";
-            refuse("backups of every moment of a database".to_owned(), place, help);
+        let help = "remove it, and have copies made more often: `schedule: \"every_5_minutes\"`";
+        if let Some(Spanned { place, .. }) = every_moment {
+            match config.kind.value {
+                DatabaseType::PostgreSql => {}
+                DatabaseType::MySql if config.provision.is_none() => {}
+                DatabaseType::MySql => {
+                    refuse("backups of every moment of a MySQL server of its own".to_owned(), place, help);
+                }
+                DatabaseType::Sqlite | DatabaseType::MongoDb => {
+                    refuse("backups of every moment of such a database".to_owned(), place, help);
+                }
+            }
         }
         if let Some(Spanned { value, place }) = &backup.destination
             && let Some(scheme) = value.scheme().filter(|scheme| *scheme != "file")

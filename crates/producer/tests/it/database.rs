@@ -9,6 +9,7 @@ mod killed_files;
 mod locks;
 mod mongodb;
 mod mysql;
+mod mysql_backups;
 mod mysql_locks;
 mod mysql_roles;
 mod optimize;

@@ -42,9 +42,9 @@ const SETUP: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_Z
 /// A database on a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
-    url: Secret<String>,
+    pub(super) url: Secret<String>,
     /// The URLs of the others, where several are named: one of them takes changes at a time.
-    others: Vec<Secret<String>>,
+    pub(super) others: Vec<Secret<String>>,
     encryption: Encryption,
     /// Whoever connects in the place of the one whom the URL names.
     user: Option<(String, Secret<Zeroizing<String>>)>,
@@ -239,7 +239,7 @@ impl Server {
         })
     }
 
-    async fn connect_first(&self) -> Result<(Conn, Version), StoreError> {
+    pub(super) async fn connect_first(&self) -> Result<(Conn, Version), StoreError> {
         let options = self.options()?;
         let (host, port) = (options.ip_or_hostname().to_owned(), options.tcp_port());
         let connecting = tokio::time::timeout(CONNECT_TIMEOUT, Conn::new(options));
@@ -270,6 +270,37 @@ impl Server {
             return Err(StoreError::NotConnected(Trouble::ReadOnly, why));
         }
         Ok((connection, version))
+    }
+
+    /// The words by which the engine's own programs come to this server, and the password, which is none of them.
+    pub(super) fn words_for_programs(&self) -> Result<(Vec<String>, Zeroizing<String>), StoreError> {
+        let options = self.options()?;
+        let (user, password) = self.user_and_password()?;
+        let mut words = vec![
+            "--protocol=TCP".to_owned(),
+            format!("--host={}", options.ip_or_hostname().trim_matches(['[', ']'])),
+            format!("--port={}", options.tcp_port()),
+            format!("--user={user}"),
+        ];
+        match &self.encryption {
+            Encryption::None => words.push("--skip-ssl".to_owned()),
+            Encryption::Unverified => words.push("--ssl".to_owned()),
+            Encryption::Verified { authority } => {
+                words.extend(["--ssl".to_owned(), "--ssl-verify-server-cert".to_owned()]);
+                words.extend(authority.as_ref().map(|path| format!("--ssl-ca={}", path.display())));
+            }
+        }
+        Ok((words, password))
+    }
+
+    /// Who connects.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the URL cannot be read.
+    pub fn user_and_password(&self) -> Result<(String, Zeroizing<String>), StoreError> {
+        let options = self.options()?;
+        let password = Zeroizing::new(options.pass().unwrap_or_default().to_owned());
+        Ok((options.user().unwrap_or_default().to_owned(), password))
     }
 
     fn options(&self) -> Result<Opts, StoreError> {

@@ -1,30 +1,30 @@
 //! A server comes back as a private one of its own, which goes on in its log to the moment that is meant. The one that is there is left
 //! alone.
 
+mod mysql;
+mod postgresql;
+
 use super::{RestoreAsked, Restored, definition, millis, moment, planned};
 use crate::backups::comparing::{compare, lacking};
-use crate::backups::making::{BASE, Definition, LOG, alone, follows};
+use crate::backups::making::{Definition, alone, follows};
 use crate::backups::target::Target;
 use crate::backups::{Saying, trouble};
 use crate::failure::Failure;
 use crate::run::timestamp;
 use crate::workspace::Workspace;
-use backup::{Kept, Manifest, Repository};
-use provision::{Instance, Recovery, RecoveryTarget, State, WritesFile};
+use backup::{Kept, Key, Manifest, Repository};
+use jiff::{RoundMode, Unit};
+use provision::{Instance, ProvisionFailure};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::time::{Duration, Instant};
-use store::{Database, Server};
-
-/// How long a server may take to come to the moment that is meant: as long as it took to write what is in its log.
-const LONGEST_RECOVERY: Duration = Duration::from_secs(6 * 60 * 60);
+use std::time::Instant;
+use store::Database;
 
 /// A private server of the workspace's own that goes on.
 pub fn restore(
     asked: &RestoreAsked,
     workspace: &Workspace,
-    (target, server): (&Target, &Server),
+    target: &Target,
     manifest: &Manifest,
     say: Saying<'_>,
 ) -> Result<Restored, Box<Failure>> {
@@ -37,7 +37,7 @@ pub fn restore(
     let own = target.own_server.as_deref().map(of_name);
     // A private server that is gone comes back where it was.
     let lost = own.filter(|own| own.address().is_ok_and(|address| address.is_none()));
-    let instance = lost.unwrap_or_else(|| of_name(&format!("{}-{}", server.name, manifest.id)));
+    let instance = lost.unwrap_or_else(|| of_name(&format!("{}-{}", target.database.name(), manifest.id)));
     let made = instance.address().map_err(|failure| trouble::program(&failure))?;
     if made.is_some() {
         let message = format!("`{}` is there already", instance.folder().display());
@@ -45,10 +45,10 @@ pub fn restore(
         return Err(Box::new(trouble::in_the_way(message, hint)));
     }
     let until = until(asked, target, manifest)?;
-    let moment = match (&until.target, until.pieces.last()) {
-        (RecoveryTarget::Time(time), _) => time.clone(),
-        (RecoveryTarget::Point(_), Some((_, piece))) => piece.moment.clone(),
-        (RecoveryTarget::Point(_), None) => manifest.moment.clone(),
+    let moment = match (&until.time, until.pieces.last()) {
+        (Some(time), _) => time.clone(),
+        (None, Some((_, piece))) => piece.moment.clone(),
+        (None, None) => manifest.moment.clone(),
     };
     let mut restored = planned(target, manifest, moment, instance.folder().to_owned());
     if asked.is_only_shown {
@@ -56,7 +56,7 @@ pub fn restore(
     }
     let _alone = alone(workspace, "backup", &target.task_id)?;
     say("restoring into a private server of its own");
-    let brought = bring_back(target, server, (manifest, &until), &instance, say);
+    let brought = bring_back(workspace, target, (manifest, &until), &instance, say);
     let (definition, database) = match brought {
         Ok(brought) => brought,
         Err(failure) => {
@@ -79,7 +79,7 @@ pub fn restore(
 /// One that nobody sees, to the moment of the backup itself; nothing of it stays.
 pub fn drill(
     workspace: &Workspace,
-    (target, server): (&Target, &Server),
+    target: &Target,
     manifest: &Manifest,
     say: Saying<'_>,
 ) -> Result<Definition, Box<Failure>> {
@@ -93,20 +93,21 @@ pub fn drill(
     let instance = Instance::of_database(target.database.engine(), &manifest.id, &folder);
     instance.discard().map_err(told)?;
     let _gone = Discarded(&instance);
-    let until = Until { target: RecoveryTarget::Point(point(manifest)?), pieces: Vec::new() };
-    Ok(bring_back(target, server, (manifest, &until), &instance, say)?.0)
+    let until = Until { time: None, pieces: Vec::new() };
+    Ok(bring_back(workspace, target, (manifest, &until), &instance, say)?.0)
 }
 
 /// How far the log is followed.
 struct Until {
-    target: RecoveryTarget,
+    /// To that time, UTC; without one to the last moment that is there.
+    time: Option<String>,
     /// What was kept of it behind the backup, the oldest first, and where.
     pieces: Vec<(Repository, Manifest)>,
 }
 
 /// To the moment that is asked for; without one to the last there is; where the log was not kept, to that of the backup.
 fn until(asked: &RestoreAsked, target: &Target, manifest: &Manifest) -> Result<Until, Box<Failure>> {
-    let of_backup = || Ok(Until { target: RecoveryTarget::Point(point(manifest)?), pieces: Vec::new() });
+    let of_backup = || Ok(Until { time: None, pieces: Vec::new() });
     let start = moment(manifest);
     if asked.backup.is_some() || asked.to.is_some_and(|to| start.is_some_and(|start| to <= start)) {
         return of_backup();
@@ -115,6 +116,7 @@ fn until(asked: &RestoreAsked, target: &Target, manifest: &Manifest) -> Result<U
     let of_log = target.log.list().map_err(told)?.into_iter().map(|kept| (&target.log, kept));
     // A later backup holds the log that was fetched for it, and nothing is known to be committed behind that.
     let of_backups = target.repository.list().map_err(told)?.into_iter().map(|kept| (&target.repository, kept));
+    let of_backups = of_backups.filter(|_| matches!(target.database, Database::PostgreSql(_)));
     let mut all: Vec<(&Repository, (String, Kept))> = of_log.chain(of_backups).collect();
     all.retain(|(_, (id, _))| *id > manifest.id);
     all.sort_by(|(_, (left, _)), (_, (right, _))| left.cmp(right));
@@ -144,8 +146,14 @@ fn until(asked: &RestoreAsked, target: &Target, manifest: &Manifest) -> Result<U
         };
     };
     must_be_without_gaps(manifest, &pieces)?;
-    let target = match asked.to {
-        Some(to) if moment(last).is_some_and(|last| to <= last) => RecoveryTarget::Time(timestamp(to)),
+    let time = match asked.to {
+        Some(to) if moment(last).is_some_and(|last| to <= last) => Some(timestamp(match &target.database {
+            // Its log knows seconds.
+            Database::MySql(_) => {
+                to.round(jiff::TimestampRound::new().smallest(Unit::Second).mode(RoundMode::Floor)).unwrap_or(to)
+            }
+            Database::PostgreSql(_) | Database::Sqlite(_) | Database::MongoDb(_) => to,
+        })),
         // Nobody knows what was committed behind the last piece.
         Some(to) => {
             let message = format!("the log is kept until {}, and the state of {to} is wanted", last.moment);
@@ -154,12 +162,12 @@ fn until(asked: &RestoreAsked, target: &Target, manifest: &Manifest) -> Result<U
                 "name an earlier moment, or leave `--to` out for the last there is",
             )));
         }
-        None => RecoveryTarget::Point(point(last)?),
+        None => None,
     };
-    Ok(Until { target, pieces })
+    Ok(Until { time, pieces })
 }
 
-/// Files of the log follow each other by their names; whoever restores over a gap gets less than he believes.
+/// Pieces of the log follow each other; whoever restores over a gap gets less than he believes.
 fn must_be_without_gaps(manifest: &Manifest, pieces: &[(Repository, Manifest)]) -> Result<(), Box<Failure>> {
     let mut before = manifest;
     for (_, piece) in pieces {
@@ -173,73 +181,61 @@ fn must_be_without_gaps(manifest: &Manifest, pieces: &[(Repository, Manifest)]) 
     Ok(())
 }
 
-fn point(manifest: &Manifest) -> Result<String, Box<Failure>> {
-    let unnamed = || Box::new(trouble::different(&manifest.id, &["its moment has no name".to_owned()]));
-    manifest.point.clone().ok_or_else(unnamed)
-}
-
 /// Brings a backup back as a server that runs, and compares the database with what it held.
 fn bring_back(
+    workspace: &Workspace,
     target: &Target,
-    server: &Server,
     (manifest, until): (&Manifest, &Until),
     instance: &Instance,
     say: Saying<'_>,
 ) -> Result<(Definition, Database), Box<Failure>> {
     let definition = definition(&target.repository, manifest, target.key.as_ref())?;
-    let different = |why: String| Box::new(trouble::different(&manifest.id, &[why]));
-    let version = manifest.engine_version.trim_start_matches(|letter: char| !letter.is_ascii_digit());
-    let version: i32 = version.parse().map_err(|_| different("nobody knows the version of its server".to_owned()))?;
-    // Why an object could not be read is told, and not that somebody else did not get it.
-    let unread: RefCell<Option<Box<Failure>>> = RefCell::new(None);
-    let give = |repository: &Repository, of: &Manifest, name: &str, to: &mut dyn Write| {
-        repository.read(of, name, target.key.as_ref(), to).map_err(|failure| {
+    let database = match &target.database {
+        Database::PostgreSql(server) => postgresql::bring_back(target, server, (manifest, until), instance)?,
+        Database::MySql(server) => mysql::bring_back(workspace, (target, server), (manifest, until), instance, say)?,
+        Database::Sqlite(_) | Database::MongoDb(_) => {
+            return Err(Box::new(trouble::engine_without_backups(&target.database)));
+        }
+    };
+    say("comparing it with what was backed up");
+    if until.pieces.is_empty() {
+        compare(&manifest.id, &database, &definition)?;
+        return Ok((definition, database));
+    }
+    // What it held at that moment nobody has counted.
+    let found = database.check().map_err(|error| different(manifest, error.to_string()))?;
+    match found.is_empty() {
+        true => Ok((definition, database)),
+        false => Err(Box::new(trouble::different(&manifest.id, &found))),
+    }
+}
+
+fn different(manifest: &Manifest, why: String) -> Box<Failure> {
+    Box::new(trouble::different(&manifest.id, &[why]))
+}
+
+/// Why an object could not be read is told, and not that somebody else did not get it.
+#[derive(Default)]
+struct Reading(RefCell<Option<Box<Failure>>>);
+
+impl Reading {
+    fn give(
+        &self,
+        (repository, manifest): (&Repository, &Manifest),
+        name: &str,
+        key: Option<&Key>,
+        to: &mut dyn Write,
+    ) -> io::Result<()> {
+        repository.read(manifest, name, key, to).map_err(|failure| {
             let said = io::Error::other(failure.to_string());
-            *unread.borrow_mut() = Some(trouble::told(&failure));
+            *self.0.borrow_mut() = Some(trouble::told(&failure));
             said
         })
-    };
-    let mut base = |to: &mut dyn Write| give(&target.repository, manifest, BASE, to);
-    // A later piece has more of a file that an earlier one has the beginning of.
-    let mut newest: BTreeMap<&str, (&Repository, &Manifest)> = BTreeMap::new();
-    let pieces = until.pieces.iter().map(|(repository, piece)| (repository, piece));
-    for (repository, of) in std::iter::once((&target.repository, manifest)).chain(pieces) {
-        let names = of.objects.iter().map(|object| object.name.as_str()).filter(|name| name.starts_with(LOG));
-        newest.extend(names.map(|name| (name, (repository, of))));
     }
-    let log = newest.into_iter().map(|(name, (repository, of))| {
-        let give = &give;
-        let file: WritesFile<'_> = Box::new(move |to: &mut dyn Write| give(repository, of, name, to));
-        (name.trim_start_matches(LOG).to_owned(), file)
-    });
-    let mut recovery = Recovery { base: &mut base, log: log.collect(), target: until.target.clone() };
-    let recovered = instance.recover(version, &mut recovery);
-    drop(recovery);
-    if let Err(failure) = recovered {
-        return Err(unread.take().unwrap_or_else(|| trouble::program(&failure)));
+
+    fn told(&self, failure: &ProvisionFailure) -> Box<Failure> {
+        self.0.take().unwrap_or_else(|| trouble::program(failure))
     }
-    let gone = || different("the server that came back is not there".to_owned());
-    let address = instance.address().map_err(|failure| trouble::program(&failure))?.ok_or_else(gone)?;
-    let database = server.moved_to(address).map(Database::PostgreSql).map_err(|error| different(error.to_string()))?;
-    // It takes connections when it has come to that moment.
-    let begun = Instant::now();
-    while let Err(error) = database.wait(&|_| ()) {
-        if begun.elapsed() > LONGEST_RECOVERY || instance.state().is_ok_and(|state| state != State::Running) {
-            return Err(different(error.to_string()));
-        }
-    }
-    say("comparing it with what was backed up");
-    match until.pieces.is_empty() {
-        true => compare(&manifest.id, &database, &definition)?,
-        // What it held at that moment nobody has counted.
-        false => {
-            let found = database.check().map_err(|error| different(error.to_string()))?;
-            if !found.is_empty() {
-                return Err(Box::new(trouble::different(&manifest.id, &found)));
-            }
-        }
-    }
-    Ok((definition, database))
 }
 
 /// A server that is gone when this is dropped.
@@ -256,7 +252,9 @@ impl Drop for Discarded<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backups::making::LOG;
     use backup::Object;
+    use std::collections::BTreeMap;
     use vocab::{Engine, TaskId};
 
     fn piece(id: &str, files: &[&str]) -> Manifest {
@@ -297,5 +295,13 @@ mod tests {
             must_be_without_gaps(&base, &kept(&[&next, &piece("4", &[])])).is_err(),
             "a piece without files is one"
         );
+
+        let at = |point: &str, piece: Manifest| Manifest { point: Some(point.to_owned()), ..piece };
+        let base = at("binlog.000007/500", piece("1", &[]));
+        let next = at("binlog.000008/90", piece("2", &["binlog.000007@400", "binlog.000008@4"]));
+        let then = at("binlog.000008/95", piece("3", &["binlog.000008@90"]));
+        assert!(must_be_without_gaps(&base, &kept(&[&next, &then])).is_ok());
+        assert!(must_be_without_gaps(&base, &kept(&[&then])).is_err());
+        assert!(must_be_without_gaps(&next, &kept(&[&piece("4", &["binlog.000008@91"])])).is_err());
     }
 }

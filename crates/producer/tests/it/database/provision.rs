@@ -613,7 +613,7 @@ fn what_a_private_server_keeps_comes_back_as_another_one() {
         assert!(cause.contains(wanted), "{cause}");
     }
 
-    let drills = place.0.path().join(".producer/drills/rooms");
+    let drills = place.0.path().join(".producer/drills-rooms");
     assert!(!drills.read_dir().unwrap().any(|_| true), "nothing of a drill stays");
     // Every moment until the log was kept last can be restored: the second row is not there yet.
     let now = "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')";

@@ -1,0 +1,139 @@
+//! A PostgreSQL server is copied whole, by its own programs, and its log behind that copy: until a moment at which nobody was writing, and
+//! from there on in pieces.
+
+use super::{BASE, Copied, LOG, Piece, Uncopied, newest_before, not_copied};
+use crate::backups::target::Target;
+use crate::backups::{Saying, trouble};
+use crate::failure::Failure;
+use backup::{Manifest, Writing};
+use jiff::Timestamp;
+use provision::Copier;
+use std::fs::File;
+use std::path::Path;
+use store::{Server, StillPoint};
+use vocab::sha256_hex;
+
+/// The server keeps its log while its data is copied, and until a moment behind that at which nobody was writing: a restore goes on
+/// to that moment, so that what comes back can be compared with what was there.
+pub fn copy<'s>(
+    target: &Target,
+    server: &'s Server,
+    writing: &mut Writing<'_>,
+    scratch: &Path,
+    say: Saying<'_>,
+) -> Result<Copied<'s>, Box<Failure>> {
+    let not_copied = |error| not_copied(target, &error);
+    let version = server.major_version().map_err(not_copied)?;
+    let environment = server.for_programs().map_err(not_copied)?;
+    let copier = Copier::find(version, environment).map_err(|failure| trouble::program(&failure))?;
+    let slot = slot(target);
+    // What goes on from one backup to the next is kept until it was fetched; else one that was killed has left its own.
+    let goes_on = target.plan.point_in_time && server.keeps_log(&slot).map_err(not_copied)?;
+    if !goes_on {
+        server.forget_log(&slot).map_err(not_copied)?;
+        server.keep_log(&slot).map_err(not_copied)?;
+    }
+    let mut log = KeptLog { server, slot: slot.clone(), goes_on };
+    say("copying the server's data");
+    copier.base(|data| writing.add(BASE, data).map_err(Uncopied::Backup)).map_err(|uncopied| uncopied.told(target))?;
+    say("waiting for a moment at which nobody writes, and counting what is there");
+    let name = format!("producer_{}", Timestamp::now().as_millisecond());
+    let StillPoint { lsn, moment, contents } = server.still_point(&name).map_err(not_copied)?;
+    say("copying the server's log until then");
+    // What is fetched and not kept in the end would leave a gap.
+    log.goes_on = false;
+    add_log(&copier, (&slot, &lsn), writing, scratch)?;
+    Ok(Copied { contents, moment, point: Some(name), log: Some(log) })
+}
+
+/// What the server's log is kept under.
+fn slot(target: &Target) -> String {
+    format!("producer_backup_{}", &sha256_hex(target.task_id.as_str().as_bytes())[..16])
+}
+
+/// Keeps the log from where it was fetched last until that place.
+fn add_log(
+    copier: &Copier,
+    (slot, lsn): (&str, &str),
+    writing: &mut Writing<'_>,
+    scratch: &Path,
+) -> Result<(), Box<Failure>> {
+    let files = copier.log(slot, lsn, &scratch.join("log")).map_err(|failure| trouble::program(&failure))?;
+    for path in files {
+        let file_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // The last one is not full, and has zeros behind what there is.
+        let name = format!("{LOG}{}", file_name.trim_end_matches(".partial"));
+        let mut file = File::open(&path).map_err(|error| Box::new(trouble::file(&path, &error)))?;
+        writing.add(&name, &mut file).map_err(|failure| trouble::told(&failure))?;
+    }
+    Ok(())
+}
+
+/// Keeps another piece of the server's log; nothing where no backup has begun it, or where it does not follow what was kept before.
+pub fn keep_log(target: &Target, server: &Server, scratch: &Path, id: &str) -> Result<Option<Manifest>, Box<Failure>> {
+    let not_copied = |error| not_copied(target, &error);
+    let slot = slot(target);
+    if !server.keeps_log(&slot).map_err(not_copied)? {
+        return Ok(None);
+    }
+    let version = server.major_version().map_err(not_copied)?;
+    let environment = server.for_programs().map_err(not_copied)?;
+    let copier = Copier::find(version, environment).map_err(|failure| trouble::program(&failure))?;
+    let before = newest_before(target)?;
+    let name = format!("producer_{}", Timestamp::now().as_millisecond());
+    let (lsn, moment) = server.log_point(&name).map_err(not_copied)?;
+    let told = |failure| trouble::told(&failure);
+    let mut writing = target.log.begin(id, target.key.as_ref()).map_err(told)?;
+    // What was fetched and is not kept in the end leaves a gap: then a backup begins anew.
+    let log = KeptLog { server, slot: slot.clone(), goes_on: false };
+    add_log(&copier, (&slot, &lsn), &mut writing, scratch)?;
+    let piece = Piece { id, moment, point: name, engine_version: format!("postgresql_{version}") };
+    let manifest = writing.finish(|objects| piece.manifest(target, objects)).map_err(told)?;
+    if !before.is_some_and(|before| follows(&before, &manifest)) {
+        return Ok(None);
+    }
+    log.goes_on();
+    Ok(Some(manifest))
+}
+
+/// Whether a piece of a log begins where what was kept before it ends, by the names of files.
+pub fn follows(before: &Manifest, piece: &Manifest) -> bool {
+    let files = |manifest: &Manifest| -> Vec<u64> {
+        let names = manifest.objects.iter().filter_map(|object| object.name.strip_prefix(LOG));
+        names.filter_map(number_of_file).collect()
+    };
+    let (last, first) = (files(before).into_iter().max(), files(piece).into_iter().min());
+    matches!((last, first), (Some(last), Some(first)) if first <= last + 1)
+}
+
+/// The number of a file of the log among its like: `000000010000000A000000FE` with the usual 16 MiB a file, 256 of which make the
+/// middle part count one up.
+fn number_of_file(name: &str) -> Option<u64> {
+    let high = u64::from_str_radix(name.get(8..16)?, 16).ok()?;
+    let low = u64::from_str_radix(name.get(16..24)?, 16).ok()?;
+    Some(high << 8 | low)
+}
+
+/// The log that a server keeps for us; dropped before it is said to go on, it is kept no more: for nobody it would fill the disk.
+pub struct KeptLog<'s> {
+    server: &'s Server,
+    slot: String,
+    goes_on: bool,
+}
+
+impl KeptLog<'_> {
+    pub fn goes_on(mut self) {
+        self.goes_on = true;
+    }
+}
+
+impl Drop for KeptLog<'_> {
+    fn drop(&mut self) {
+        if self.goes_on {
+            return;
+        }
+        if let Err(error) = self.server.forget_log(&self.slot) {
+            tracing::error!(slot = self.slot, error = %error, "the server still keeps its log; the next backup has it forget");
+        }
+    }
+}
