@@ -13,7 +13,7 @@ use crate::outline::{
 use crate::render::{Comment, capitalised, generated, render};
 use minijinja::{Value, context};
 use plan::database::Nullability;
-use plan::procedure::{ResponseField, RowsFormat, Scheme};
+use plan::procedure::{RecordList, ResponseField, RowsFormat, Scheme};
 use plan::query::Total;
 use plan::shape::Presence;
 use plan::value::Preference;
@@ -210,7 +210,7 @@ fn method_view(plan: &Plan, outline: &Outline<'_>, names: &mut Names, types: &mu
 
 /// The parameters and the result of a method that is given a list of records.
 fn several(outline: &Outline<'_>, answers: &[(u16, String)], types: &mut Types) -> Option<Value> {
-    outline.several?;
+    let each = format!("{}[]", types.body(Body::Record(&outline.several?.shape)));
     let of_list = |preference: Option<Preference>| {
         let mut ways = outline.answers.iter().zip(answers);
         let is_wanted =
@@ -221,8 +221,8 @@ fn several(outline: &Outline<'_>, answers: &[(u16, String)], types: &mut Types) 
     let (_, parameters) = parameters(outline, types);
     let own = parameters.iter().map(|parameter| {
         let text = |name| parameter.get_attr(name).map(|value| value.to_string()).unwrap_or_default();
-        let list = if text("name") == "body" { "[]" } else { "" };
-        format!("{}: {}{list}, ", text("name"), text("of"))
+        let of = if text("name") == "body" { &each } else { &text("of") };
+        format!("{}: {of}, ", text("name"))
     });
     let own = own.collect::<String>();
     Some(context! { own, result => of_list(None)?, merged => of_list(Some(Preference::Merge)) })
@@ -366,8 +366,15 @@ impl Types {
                         self.declare(&format!("{}Answer", pascal_case(method)), ANSWER, fields.collect())
                     }
                     Tagged::Yes | Tagged::No => {
-                        let record = self.declare(&record, RECORD, fields.collect());
-                        self.picked(outline, record)
+                        let own = body.iter().filter(|field| field.entries.is_none()).map(property_of);
+                        let record = self.declare(&record, RECORD, own.collect());
+                        let lists = body.iter().filter_map(|field| Some((&field.name, field.entries.as_ref()?)));
+                        let lists = lists.map(|(list, RecordList { name, fields })| {
+                            let entry = self.declare(name, RECORD, fields.iter().map(property_of).collect());
+                            format!(" & {{ {}: {entry}[] }}", key(list.as_str()))
+                        });
+                        let lists: String = lists.collect();
+                        format!("{}{lists}", self.picked(outline, record))
                     }
                 }
             }

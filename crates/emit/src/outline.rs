@@ -70,6 +70,14 @@ pub enum Body<'a> {
 }
 
 impl Outline<'_> {
+    /// The fields that come with a record alone, and with none of a list; as code.
+    pub fn alone(&self) -> Vec<String> {
+        let (Some(body), Some(several)) = (self.body, self.several) else { return Vec::new() };
+        let of_list = &several.shape.fields;
+        let alone = body.shape().fields.iter().filter(|field| of_list.iter().all(|known| known.name != field.name));
+        alone.map(|field| format!("`{}`", field.name)).collect()
+    }
+
     /// Whether callers may prefer another answer than the usual one.
     pub fn has_preferences(&self) -> bool {
         self.answers.iter().any(|answer| answer.preference.is_some())

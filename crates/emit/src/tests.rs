@@ -151,6 +151,7 @@ fn answer(status: u16, body: &[(&str, Value)], writes: Writes) -> Item {
             name: field(name),
             value: value.clone(),
             field_type: FieldType::Line { max: 100 },
+            entries: None,
             description: String::new(),
         })
         .collect();

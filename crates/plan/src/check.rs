@@ -172,11 +172,13 @@ impl Checker {
             Step::Limit { by: LimitKey::Field(slot, _), .. } | Step::Spare { by: LimitKey::Field(slot, _), .. } => {
                 self.slot(slot, slots);
             }
-            Step::LimitEach { by: LimitKey::Field(slot, _), of, .. } => {
+            Step::LimitEach { by: LimitKey::Field(slot, _), of, .. }
+            | Step::Part { by: LimitKey::Field(slot, _), of, .. } => {
                 self.slot(slot, slots);
                 self.slot(of, slots);
             }
-            Step::LimitEach { by: LimitKey::Principal | LimitKey::Address, of, .. } => self.slot(of, slots),
+            Step::LimitEach { by: LimitKey::Principal | LimitKey::Address, of, .. }
+            | Step::Part { by: LimitKey::Principal | LimitKey::Address, of, .. } => self.slot(of, slots),
             Step::Authorize { .. }
             | Step::Form
             | Step::Limit { by: LimitKey::Principal | LimitKey::Address, .. }

@@ -224,6 +224,7 @@ pub fn step_name(step: &Step) -> &'static str {
         Step::Authorize { .. } => "authorize",
         Step::Limit { .. } => "limit",
         Step::LimitEach { .. } => "limit each",
+        Step::Part { .. } => "part",
         Step::Form => "form",
         Step::Spare { .. } => "spare",
         Step::Claim => "claim",
@@ -253,7 +254,9 @@ pub fn step_name(step: &Step) -> &'static str {
     }
 }
 
-fn step(step: &Step) -> String {
+/// A step as one line of text.
+#[must_use]
+pub fn step(step: &Step) -> String {
     let name = step_name(step);
     match step {
         Step::Authorize { scheme, scope, role, grant, failures } => {
@@ -273,7 +276,17 @@ fn step(step: &Step) -> String {
             format!("{name} by {scheme}{scope}{role}{grant}{failures}")
         }
         Step::Form => format!("{name} of the body"),
-        Step::Limit { policy, by } | Step::Spare { policy, by } | Step::LimitEach { policy, by, of: _ } => {
+        Step::Limit { policy, by }
+        | Step::Spare { policy, by }
+        | Step::LimitEach { policy, by, of: _ }
+        | Step::Part { policy, by, .. } => {
+            let name = match step {
+                Step::Part { of, list, scope, .. } => {
+                    let scope = scope.as_ref().map_or_else(String::new, |scope| format!(" needs {scope}"));
+                    format!("{name} {of}.{list}{scope}")
+                }
+                _ => name.to_owned(),
+            };
             let by = match by {
                 LimitKey::Principal => "principal".to_owned(),
                 LimitKey::Address => "address".to_owned(),

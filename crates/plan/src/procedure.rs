@@ -214,6 +214,21 @@ pub enum Step {
         /// The slot of an [`Input::List`].
         of: SlotName,
     },
+    /// What comes with a record, in a list of its own. Where there is any, a key must be good for the scope, or it ends with 403; and each
+    /// is counted like a request of its own, or none of them and it ends with 429.
+    Part {
+        /// The slot of an [`Input::Body`].
+        of: SlotName,
+        /// The field that holds the list.
+        list: FieldName,
+        /// What a key must be good for; nothing where callers have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scope: Option<Scope>,
+        /// The policy.
+        policy: PolicyName,
+        /// Whom they are counted for.
+        by: LimitKey,
+    },
     /// Ends with 429 where nothing is left under the policy, and counts nothing: what is counted comes later, where it failed.
     Spare {
         /// The policy.
@@ -700,8 +715,20 @@ pub struct ResponseField {
     pub value: Value,
     /// What it holds.
     pub field_type: FieldType,
+    /// The records of a list; the field holds a document then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entries: Option<RecordList>,
     /// One sentence for documents.
     pub description: String,
+}
+
+/// A list of records in an answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecordList {
+    /// What each of them is called in documents: `BinOfRackRecord`.
+    pub name: String,
+    /// What each holds, in order.
+    pub fields: Vec<ResponseField>,
 }
 
 /// Whether every path through the items exits.
@@ -744,6 +771,7 @@ impl Step {
             Self::Authorize { .. }
             | Self::Limit { .. }
             | Self::LimitEach { .. }
+            | Self::Part { .. }
             | Self::Spare { .. }
             | Self::Claim
             | Self::Recall(_)
@@ -775,6 +803,7 @@ impl Step {
             Self::Authorize { .. }
             | Self::Limit { .. }
             | Self::LimitEach { .. }
+            | Self::Part { .. }
             | Self::Form
             | Self::Spare { .. }
             | Self::Claim

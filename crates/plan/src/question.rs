@@ -167,6 +167,7 @@ impl Asker {
             | Step::Read { .. }
             | Step::Limit { .. }
             | Step::LimitEach { .. }
+            | Step::Part { .. }
             | Step::Form
             | Step::Spare { .. }
             | Step::Claim
@@ -264,6 +265,7 @@ fn does(step: &Step) -> bool {
         Step::Authorize { .. }
         | Step::Limit { .. }
         | Step::LimitEach { .. }
+        | Step::Part { .. }
         | Step::Form
         | Step::Spare { .. }
         | Step::Claim

@@ -103,6 +103,7 @@ fn answer(status: u16, body: &[(&str, Value)]) -> Item {
             name: field(name),
             value: value.clone(),
             field_type: FieldType::Line { max: 1000 },
+            entries: None,
             description: String::new(),
         })
         .collect();

@@ -100,6 +100,7 @@ impl Found<'_> {
             Step::Authorize { .. }
             | Step::Limit { .. }
             | Step::LimitEach { .. }
+            | Step::Part { .. }
             | Step::Form
             | Step::Spare { .. }
             | Step::SameOrigin

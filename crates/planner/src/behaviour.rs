@@ -967,6 +967,7 @@ impl Given<'_> {
             .into_iter()
             .map(|(name, field_type)| ResponseField {
                 value: value(&name),
+                entries: None,
                 description: described(&name),
                 name,
                 field_type,
@@ -1118,7 +1119,8 @@ impl Given<'_> {
             let mut described = shape_field(field, presence);
             for (compared, _) in self.compared().filter(|(compared, _)| compared.field == field.name) {
                 let must = compared.comparator.describe(&format!("`{}`", compared.other), &field.field_type);
-                described.description.push_str(&format!(" It {must}."));
+                let end = if described.description.ends_with('.') { "" } else { "." };
+                described.description.push_str(&format!("{end} It {must}."));
             }
             described
         });
@@ -1238,7 +1240,7 @@ pub fn slot(text: &str) -> SlotName {
 }
 
 /// `customer_id_found`, as far as a name may be long.
-fn named_slot(field: &FieldName, word: &str) -> SlotName {
+pub fn named_slot(field: &FieldName, word: &str) -> SlotName {
     slot(&dialect::name::joined(&[field.as_str()], word))
 }
 

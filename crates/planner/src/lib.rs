@@ -20,6 +20,7 @@ mod mail;
 mod newsletter;
 mod overrides;
 mod own_rows;
+mod parts;
 mod relations;
 mod schema;
 mod seed;
@@ -104,6 +105,7 @@ pub fn plan_allowing(
     mail::add(&mut designed, catalog)?;
     let base = observed.base.as_ref();
     let (engine, connection) = standing_on(base);
+    designed.decisions.extend(parts::offer(&mut designed.api, held));
     if dialect::nests(engine) {
         designed.decisions.extend(relations::offer(&mut designed.api, held));
         summary::offer(&mut designed.api, |table, column| {

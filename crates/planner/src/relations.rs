@@ -18,7 +18,7 @@ const PARAMETER: &str = "include";
 /// The slot that holds who calls.
 const CALLER: &str = "caller";
 /// The slot that holds what the path says the rows belong to.
-const PARENT: &str = "parent";
+pub const PARENT: &str = "parent";
 
 /// Adds to every read what it may show of others, and gives what was decided. `tables` are those whose keys lead to each other.
 pub fn offer(api: &mut ApiPlan, tables: &[Table]) -> Vec<Decision> {
@@ -35,7 +35,7 @@ pub fn offer(api: &mut ApiPlan, tables: &[Table]) -> Vec<Decision> {
         let known = Shown::of(endpoint).map_or_else(Vec::new, |shown| shown.known());
         let reader = Reader { guard: Guard::of(endpoint), known, own_rows: endpoint.own_rows, owned, users };
         let Some(query) = read_of(&mut endpoint.procedure.body) else { continue };
-        let ways = keys.ways(query);
+        let ways = keys.ways(&query.from);
         let related: Vec<Related> = ways.into_iter().filter_map(|way| way.related(&shown, &reader, query)).collect();
         if related.is_empty() {
             continue;
@@ -52,7 +52,7 @@ pub fn offer(api: &mut ApiPlan, tables: &[Table]) -> Vec<Decision> {
     decisions
 }
 
-fn subject_of(endpoint: &Endpoint) -> String {
+pub fn subject_of(endpoint: &Endpoint) -> String {
     match &endpoint.procedure.trigger {
         Trigger::Request { method, path } => format!("{method} {path}"),
         _ => endpoint.procedure.name.to_string(),
@@ -71,14 +71,14 @@ fn read_of(body: &mut [Item]) -> Option<&mut Query> {
 
 /// Who may call.
 #[derive(Default)]
-struct Guard {
+pub struct Guard {
     authorize: Option<Step>,
     /// Whether the procedure knows which user that is, by the name that all of them use.
     knows_caller: bool,
 }
 
 impl Guard {
-    fn of(endpoint: &Endpoint) -> Self {
+    pub fn of(endpoint: &Endpoint) -> Self {
         let guard = endpoint.procedure.body.iter().find_map(|item| match item {
             Item::Let(slot, step @ Step::Authorize { .. }) => {
                 Some(Self { authorize: Some(step.clone()), knows_caller: slot.as_str() == CALLER })
@@ -92,7 +92,7 @@ impl Guard {
     }
 
     /// Whether everybody whom the other lets through is let through here too, but for the scope of an API key: each key is asked for that.
-    fn lets_through(&self, other: &Self) -> bool {
+    pub fn lets_through(&self, other: &Self) -> bool {
         match (&self.authorize, &other.authorize) {
             (None, _) => true,
             (
@@ -108,7 +108,7 @@ impl Guard {
         }
     }
 
-    fn scope(&self) -> Option<&Scope> {
+    pub fn scope(&self) -> Option<&Scope> {
         match &self.authorize {
             Some(Step::Authorize { scheme: Scheme::ApiKey, scope, .. }) => scope.as_ref(),
             _ => None,
@@ -233,14 +233,14 @@ fn column_of_path(predicate: &Predicate) -> Option<&ColumnName> {
 }
 
 /// A way from the rows of a table to those of another one.
-struct Way {
-    field: FieldName,
-    table: TableName,
-    local: ColumnName,
-    foreign: ColumnName,
-    cardinality: Cardinality,
+pub struct Way {
+    pub field: FieldName,
+    pub table: TableName,
+    pub local: ColumnName,
+    pub foreign: ColumnName,
+    pub cardinality: Cardinality,
     /// The table in between, with its columns that lead back and on.
-    through: Option<(TableName, ColumnName, ColumnName)>,
+    pub through: Option<(TableName, ColumnName, ColumnName)>,
     /// Whether that holds pairs and nothing else: no endpoint can show it by itself.
     is_pairs: bool,
 }
@@ -292,14 +292,14 @@ impl Way {
 }
 
 /// How tables lead to each other.
-struct Keys<'t> {
+pub struct Keys<'t> {
     tables: BTreeMap<&'t TableName, &'t Table>,
     /// What leads to a table, in the order of the tables.
     leading: BTreeMap<&'t TableName, Vec<&'t Table>>,
 }
 
 impl<'t> Keys<'t> {
-    fn of(tables: &'t [Table]) -> Self {
+    pub fn of(tables: &'t [Table]) -> Self {
         let mut leading: BTreeMap<&TableName, Vec<&Table>> = BTreeMap::new();
         for table in tables {
             let reached: BTreeSet<&TableName> = single(table).into_iter().map(|(.., key)| &key.table).collect();
@@ -309,8 +309,8 @@ impl<'t> Keys<'t> {
     }
 
     /// Every way that has a name of its own: where the table's own keys lead, then what leads to it.
-    fn ways(&self, query: &Query) -> Vec<Way> {
-        let Some(own) = self.tables.get(&query.from) else { return Vec::new() };
+    pub fn ways(&self, from: &TableName) -> Vec<Way> {
+        let Some(own) = self.tables.get(from) else { return Vec::new() };
         if own.columns.iter().any(|column| column.name.as_str() == PARAMETER) {
             return Vec::new();
         }
@@ -334,9 +334,9 @@ impl<'t> Keys<'t> {
                 add(name, (&key.table, column, target), Cardinality::One, None);
             }
         }
-        for table in self.leading.get(&query.from).into_iter().flatten() {
+        for table in self.leading.get(from).into_iter().flatten() {
             let keys = single(table);
-            let (here, others): (Vec<_>, Vec<_>) = keys.into_iter().partition(|(_, _, key)| key.table == query.from);
+            let (here, others): (Vec<_>, Vec<_>) = keys.into_iter().partition(|(_, _, key)| key.table == *from);
             let [(column, target, _)] = here[..] else { continue };
             add(table.name.as_str(), (&table.name, target, column), Cardinality::Many, None);
             // What leads to two tables and to nothing else brings rows of both together.

@@ -69,6 +69,13 @@ pub(crate) enum Operation {
         by: CountedFor,
         of: usize,
     },
+    /// What comes with a record, in that field of it.
+    Part {
+        limiter: Arc<Limiter>,
+        by: CountedFor,
+        of: (usize, usize),
+        scope: Option<Scope>,
+    },
     Form {
         slot: Option<usize>,
         max_body_bytes: u64,
@@ -712,6 +719,12 @@ impl Compiler<'_> {
                 limiter: self.limiter(policy)?,
                 by: self.counted_for(by)?,
                 of: self.slot(of)?,
+            }),
+            Step::Part { of, list, scope, policy, by } => Ok(Operation::Part {
+                limiter: self.limiter(policy)?,
+                by: self.counted_for(by)?,
+                of: self.field(of, list)?,
+                scope: scope.clone(),
             }),
             Step::Form => Ok(Operation::Form { slot, max_body_bytes: self.max_body_bytes }),
             Step::Validate(Input::List(entries)) => {

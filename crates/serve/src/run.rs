@@ -327,6 +327,14 @@ where
                         let more = frame.records(*of).saturating_sub(1);
                         self.limit_several(limiter, &caller, u32::try_from(more).unwrap_or(u32::MAX))?;
                     }
+                    Operation::Part { limiter, by, of, scope } => {
+                        let count = frame.part(*of).len();
+                        if count > 0 {
+                            self.may_all(scope.iter())?;
+                            let caller = self.counted_for(by, frame);
+                            self.limit_several(limiter, &caller, u32::try_from(count).unwrap_or(u32::MAX))?;
+                        }
+                    }
                     Operation::Form { slot, max_body_bytes } => {
                         let read = self.json(*max_body_bytes, Taken::Records).await?;
                         let form = if read.0.is_array() { Outcome::Several } else { Outcome::Single };
@@ -856,6 +864,7 @@ fn data_block<'b>(
                 | Operation::SetSession { .. }
                 | Operation::Limit { .. }
                 | Operation::LimitEach { .. }
+                | Operation::Part { .. }
                 | Operation::Form { .. }
                 | Operation::ValidateList { .. }
                 | Operation::Spare { .. }
@@ -884,12 +893,7 @@ fn data_block<'b>(
 
 /// The body for every record of the list.
 async fn gone_through(each: &Each, frame: &mut Frame, executor: &mut Executor<'_>) -> Result<Flow, Failure> {
-    let Slot::Record(record) = &frame.slots[each.of.0] else {
-        unreachable!("a checked procedure goes through lists of a body")
-    };
-    let Datum::Json(serde_json::Value::Array(entries)) = record[each.of.1].clone() else {
-        unreachable!("a list was checked to be one")
-    };
+    let entries = frame.part(each.of).to_vec();
     executor.begun().1.is_open = true;
     let mut statements = Vec::new();
     leading(&each.body, each.item, &mut statements);
@@ -1113,6 +1117,7 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
         | Operation::SetSession { .. }
         | Operation::Limit { .. }
         | Operation::LimitEach { .. }
+        | Operation::Part { .. }
         | Operation::Form { .. }
         | Operation::ValidateList { .. }
         | Operation::Spare { .. }
@@ -1264,6 +1269,18 @@ impl Frame {
             received,
             pledge: None,
             keeps: None,
+        }
+    }
+
+    /// The records in that field of a body's record; none where nothing was sent.
+    fn part(&self, (slot, field): (usize, usize)) -> &[serde_json::Value] {
+        match &self.slots[slot] {
+            Slot::Record(record) => match &record[field] {
+                Datum::Json(serde_json::Value::Array(list)) => list,
+                Datum::Null => &[],
+                _ => unreachable!("a list was checked to be one"),
+            },
+            _ => unreachable!("a checked procedure goes through lists of a body"),
         }
     }
 

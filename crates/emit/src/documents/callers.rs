@@ -166,6 +166,7 @@ fn endpoint(plan: &Plan, outline: &Outline<'_>) -> Value {
         changes => outline.body.is_some_and(|body| matches!(body, Body::Changes(_))),
         merges => outline.merges(),
         several => outline.several.map(|several| several.max),
+        alone => outline.alone().join(" and "),
         operations => outline.patchable.is_some(),
         parameters => parameters(plan, outline),
         spared => outline.is_spared(),

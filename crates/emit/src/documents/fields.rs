@@ -5,6 +5,7 @@ use crate::outline::{Body, Content, Outline, Success};
 use minijinja::{Value, context};
 use plan::Plan;
 use plan::database::Nullability;
+use plan::procedure::ResponseField;
 use plan::shape::{Presence, ShapeField};
 use vocab::FieldType;
 
@@ -63,13 +64,21 @@ pub fn answer_fields(outline: &Outline<'_>, answer: &Success<'_>) -> Vec<Value> 
     };
     match &answer.content {
         Content::Nothing => Vec::new(),
-        Content::Record(body) | Content::Records(body) => body
-            .iter()
-            .map(|field| {
-                let nullability = outline.slots.nullability(&field.value);
-                row(field.name.as_str(), &field.field_type, nullability, &field.description)
-            })
-            .collect(),
+        Content::Record(body) | Content::Records(body) => {
+            let own = |before: &str, field: &ResponseField| {
+                let (name, nullability) = (format!("{before}{}", field.name), outline.slots.nullability(&field.value));
+                match field.entries {
+                    None => row(&name, &field.field_type, nullability, &field.description),
+                    Some(_) => context! { name, type => "list of objects", description => field.description.as_str() },
+                }
+            };
+            let with_entries = |field: &ResponseField| {
+                let before = format!("{}[].", field.name);
+                let entries = field.entries.iter().flat_map(|list| &list.fields).map(|entry| own(&before, entry));
+                std::iter::once(own("", field)).chain(entries).collect::<Vec<_>>()
+            };
+            body.iter().flat_map(with_entries).collect()
+        }
         Content::Page(fields, _) => fields
             .iter()
             .map(|field| {

@@ -90,8 +90,10 @@ fn shapes(outlines: &[Outline<'_>]) -> Vec<Value> {
     let mut bodies: Vec<(Body<'_>, Vec<String>)> = Vec::new();
     for outline in outlines {
         let Some(body) = outline.body else { continue };
-        let several =
-            outline.several.map_or_else(String::new, |several| format!(", alone or as one of at most {}", several.max));
+        let several = outline.several.map_or_else(String::new, |several| match &outline.alone()[..] {
+            [] => format!(", alone or as one of at most {}", several.max),
+            names => format!(", alone or, without {}, as one of at most {}", names.join(" and "), several.max),
+        });
         let taker = format!("`{}`{several}, at most {} bytes", title(outline), outline.endpoint.max_body_bytes);
         match bodies.iter_mut().find(|(known, _)| *known == body) {
             Some((_, takers)) => takers.push(taker),

@@ -31,6 +31,7 @@ pub enum Import {
     RandomToken,
     RespondKeys,
     Authorize,
+    RequireScopes,
     Awaited,
     IsList,
     Undo,
@@ -77,11 +78,12 @@ pub enum Import {
 }
 
 impl Import {
-    const ALL: [Self; 47] = [
+    const ALL: [Self; 48] = [
         Self::AuthorizeUser,
         Self::RandomToken,
         Self::RespondKeys,
         Self::Authorize,
+        Self::RequireScopes,
         Self::Awaited,
         Self::IsList,
         Self::Undo,
@@ -139,6 +141,7 @@ impl Import {
             Self::HashPassword => "hashPassword",
             Self::VerifyPassword => "verifyPassword",
             Self::Authorize => "authorize",
+            Self::RequireScopes => "requireScopes",
             Self::Awaited => "awaited",
             Self::Undo => "undo",
             Self::Decimal => "Decimal",
@@ -186,7 +189,7 @@ impl Import {
             Self::Tried => "rate-limit",
             Self::AuthorizeIssued | Self::RespondResource => "issuer",
             Self::HashPassword | Self::VerifyPassword => "passwords",
-            Self::Authorize => "authorization",
+            Self::Authorize | Self::RequireScopes => "authorization",
             Self::Awaited => "delivery/awaited",
             Self::Undo => "database",
             Self::Decimal | Self::Sum | Self::Times => "decimal",

@@ -18,6 +18,7 @@ use manifest::point::Given;
 use manifest::reference::Reference;
 use manifest::webhook::Source;
 use plan::accounts::NOWHERE;
+use plan::database::Nullability;
 use plan::procedure::{
     Each, Generated, Input, Item, LimitKey, Location, Outcome, Patchable, Procedure, RECORDS, Response, ResponseField,
     Roles, RowsFormat, Scheme, Step, Writes, always_exits,
@@ -224,6 +225,19 @@ impl<'a> Writer<'_, 'a> {
                 let take =
                     Expression::call(format!("{limit}.takeSeveral"), [Expression::text("request"), caller, more]);
                 script.statement("", &take);
+            }
+            Step::Part { of, list, scope, policy, by } => {
+                let (limit, caller) = (self.limit(policy)?, self.counted_for(by)?);
+                let part = format!("{}.{list}", self.local(of));
+                script.open(&format!("if ({part}) {{"));
+                if let Some(scope) = scope {
+                    self.module.imports.insert(Import::RequireScopes);
+                    script.line(&format!("requireScopes(request, [{}]);", quoted(&scope.to_string())));
+                }
+                let count = Expression::text(format!("{part}.length"));
+                let arguments = [Expression::text("request"), caller, count];
+                script.statement("", &Expression::call(format!("{limit}.takeSeveral"), arguments));
+                script.close("}");
             }
             Step::Form => {
                 self.module.imports.insert(Import::IsList);
@@ -952,6 +966,9 @@ impl<'a> Writer<'_, 'a> {
         }
         let names_entry = |item: &&Item| matches!(item, Item::Exit(Response::Entry { .. } | Response::Short { .. }, _));
         let list = format!("{}.{}", self.local(&each.of), each.list);
+        let may_be_absent = self.slots.field(&each.of, &each.list).map(|field| field.nullability);
+        let bare = if may_be_absent == Some(Nullability::Nullable) { format!("{list} ?? []") } else { list.clone() };
+        let list = if bare == list { list } else { format!("({bare})") };
         self.look_ahead(script, each, &list)?;
         let (outer, went_through) = (self.index.take(), std::mem::replace(&mut self.goes_through, true));
         if flattened(&each.body).iter().any(names_entry) {
@@ -959,7 +976,7 @@ impl<'a> Writer<'_, 'a> {
             script.open(&format!("for (const [{index}, {item}] of {list}.entries()) {{"));
             self.index = Some(index);
         } else {
-            script.open(&format!("for (const {item} of {list}) {{"));
+            script.open(&format!("for (const {item} of {bare}) {{"));
         }
         let mut needed = BTreeSet::new();
         each.gives.iter().filter(|_| is_used).for_each(|(_, value)| slots_of_value(value, &mut needed));

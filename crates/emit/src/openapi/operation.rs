@@ -7,7 +7,7 @@ use crate::node::names::{camel_case, pascal_case};
 use crate::outline::{Body, Content, Outline, RelatedRows, Repeatable, Success, Tagged};
 use crate::render::capitalised;
 use plan::api::DocumentationFormat;
-use plan::procedure::{JSON_PATCH, MAX_OPERATIONS, MERGE_PATCH, RowsFormat, Scheme};
+use plan::procedure::{JSON_PATCH, MAX_OPERATIONS, MERGE_PATCH, ResponseField, RowsFormat, Scheme};
 use plan::query::Total;
 use plan::value::Preference;
 use plan::{Cache, Plan, Problem};
@@ -93,7 +93,10 @@ impl Writer {
             let schema = self.component(&body.name(), schema);
             let schema = match outline.several {
                 Some(several) => {
-                    json!({"oneOf": [schema, {"type": "array", "items": schema, "minItems": 1, "maxItems": several.max}]})
+                    let each = Body::Record(&several.shape);
+                    let items = self.body_schema(each);
+                    let items = self.component(&each.name(), items);
+                    json!({"oneOf": [schema, {"type": "array", "items": items, "minItems": 1, "maxItems": several.max}]})
                 }
                 None => schema,
             };
@@ -199,21 +202,26 @@ impl Writer {
             (Content::Nothing, _) => None,
             (Content::Record(body), Tagged::Yes) if answer.preference == Some(Preference::Minimal) => {
                 let name = format!("{}Key", pascal_case(outline.endpoint.entity.as_str()));
-                Some(self.component(&name, self.answer_schema(outline, body)))
+                Some(self.record_component(&name, outline, body))
             }
             (Content::Record(body), Tagged::No) if answer.preference.is_some() => {
-                Some(self.component(&record, self.answer_schema(outline, body)))
+                Some(self.record_component(&record, outline, body))
             }
             (Content::Record(body), Tagged::No) => {
                 let name = format!("{}Answer", pascal_case(outline.endpoint.procedure.name.as_str()));
-                Some(self.component(&name, self.answer_schema(outline, body)))
+                Some(self.record_component(&name, outline, body))
             }
             (Content::Record(body), Tagged::Yes) => {
-                let schema = self.answer_schema(outline, body);
-                Some(self.picked(outline, &record, schema))
+                let (lists, own): (Vec<_>, Vec<_>) = body.iter().partition(|field| field.entries.is_some());
+                let schema = self.answer_schema(outline, own);
+                let whole = self.picked(outline, &record, schema);
+                Some(match lists.is_empty() {
+                    true => whole,
+                    false => json!({"allOf": [whole, self.answer_schema(outline, lists)]}),
+                })
             }
             (Content::Records(fields), _) => {
-                let item = self.component(&record, self.answer_schema(outline, fields));
+                let item = self.record_component(&record, outline, fields);
                 Some(json!({"type": "array", "items": item}))
             }
             (Content::Page(_, format @ (RowsFormat::Csv | RowsFormat::Ndjson)), _) => Some(text_schema(*format)),
@@ -294,6 +302,11 @@ impl Writer {
             _ => kinds.iter().map(|(kind, _)| pascal_case(kind.name())).collect::<Vec<_>>().join("Or"),
         };
         json!({"$ref": format!("#/components/responses/{}", self.responses.keep(&name, response))})
+    }
+
+    fn record_component(&mut self, name: &str, outline: &Outline<'_>, body: &[ResponseField]) -> Value {
+        let schema = self.answer_schema(outline, body);
+        self.component(name, schema)
     }
 
     /// A reference to the schema under that name; another schema of the same name gets a number.

@@ -4,7 +4,7 @@ use super::operation::Writer;
 use crate::outline::{Body, Outline, RowField};
 use plan::api::DocumentationFormat;
 use plan::database::Nullability;
-use plan::procedure::ResponseField;
+use plan::procedure::{RecordList, ResponseField};
 use plan::shape::Presence;
 use serde_json::{Map, Value, json};
 use vocab::FieldType;
@@ -39,10 +39,21 @@ impl Writer {
         schema
     }
 
-    pub fn answer_schema(&self, outline: &Outline<'_>, body: &[ResponseField]) -> Value {
+    pub fn answer_schema<'f>(
+        &mut self,
+        outline: &Outline<'_>,
+        body: impl IntoIterator<Item = &'f ResponseField>,
+    ) -> Value {
         let mut properties = Map::new();
         for field in body {
-            let mut schema = type_schema(&field.field_type);
+            let mut schema = match &field.entries {
+                None => type_schema(&field.field_type),
+                Some(RecordList { name, fields }) => {
+                    let record = self.answer_schema(outline, fields);
+                    let items = self.component(name, record);
+                    json!({"type": "array", "items": items})
+                }
+            };
             describe(&mut schema, &field.description);
             match outline.slots.nullability(&field.value) {
                 Nullability::Nullable => self.nullable(&mut schema),

@@ -80,6 +80,9 @@ fn problems_of_step(plan: &Plan, items: &[&Item], changes: bool, step: &Step) ->
             found
         }
         Step::Limit { .. } | Step::LimitEach { .. } | Step::Spare { .. } => vec![Problem::RateLimited],
+        Step::Part { scope, .. } => {
+            [Problem::RateLimited].into_iter().chain(scope.as_ref().map(|_| Problem::InsufficientScope)).collect()
+        }
         Step::SameOrigin => vec![Problem::CrossOrigin],
         Step::HashPassword(_) | Step::VerifyPassword { .. } => vec![Problem::Overloaded],
         Step::Claim => vec![Problem::MalformedIdempotencyKey, Problem::RequestInProgress],

@@ -72,6 +72,7 @@ impl Outline<'_> {
     fn sample_answer(&self, body: &[ResponseField]) -> serde_json::Value {
         let fields = body.iter().map(|field| {
             let value = match &field.value {
+                _ if field.entries.is_some() => serde_json::json!([]),
                 Value::Literal(datum) => datum.to_json(),
                 Value::Field(_, name) => {
                     self.example.get(name.as_str()).cloned().unwrap_or_else(|| sample(&field.field_type))

@@ -181,6 +181,7 @@ fn held(plan: &Plan, step: &Step) -> Held {
         Step::Check(_) | Step::Form | Step::Write(_) | Step::VerifyPassword { .. } => Held::Outcome,
         Step::Limit { .. }
         | Step::LimitEach { .. }
+        | Step::Part { .. }
         | Step::Spare { .. }
         | Step::Claim
         | Step::SameOrigin

@@ -88,7 +88,7 @@ fn slots_of_step(step: &Step) -> Vec<SlotName> {
     match step {
         Step::Read { filled_by, .. } => filled_by.iter().cloned().collect(),
         Step::Recall(claim) => vec![claim.clone()],
-        Step::LimitEach { of, .. } => vec![of.clone()],
+        Step::LimitEach { of, .. } | Step::Part { of, .. } => vec![of.clone()],
         Step::Patched { patch, row } => vec![patch.clone(), row.clone()],
         Step::Emit { id, .. } => id.iter().cloned().collect(),
         Step::Write(Write::Update { set, .. }) => set
@@ -137,6 +137,7 @@ fn values_of_step<'a>(step: &'a Step, values: &mut Vec<&'a Value>) {
         Step::Authorize { .. }
         | Step::Limit { .. }
         | Step::LimitEach { .. }
+        | Step::Part { .. }
         | Step::Form
         | Step::Spare { .. }
         | Step::Claim

@@ -155,6 +155,7 @@ fn record(status: u16, value: impl Fn(&str) -> Value, tag: Value, location: Opti
         name: field(name),
         value: value(name),
         field_type: field_type.clone(),
+        entries: None,
         description: format!("Its {name}."),
     });
     Item::Exit(Response::Answer { status, body: fields.collect(), tag: Some(tag), location }, Writes::Keep)

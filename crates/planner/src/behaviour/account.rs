@@ -143,7 +143,7 @@ pub(super) fn body(shape: &str, fields: Vec<ShapeField>) -> Item {
 }
 
 fn told(name: &str, value: Value, field_type: FieldType, description: &str) -> ResponseField {
-    ResponseField { name: field_name(name), value, field_type, description: description.to_owned() }
+    ResponseField { name: field_name(name), value, field_type, entries: None, description: description.to_owned() }
 }
 
 /// Attempts that fail count for what is tried, whether anybody has that address or not: the answers tell nothing.

@@ -10,6 +10,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         name: field_name(name),
         value: Value::Literal(Datum::Text("ok".to_owned())),
         field_type: FieldType::Line { max: 20 },
+        entries: None,
         description: description.to_owned(),
     };
     let fields = vec![

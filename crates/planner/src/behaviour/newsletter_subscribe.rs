@@ -86,6 +86,7 @@ pub(super) fn accepted() -> Response {
             name: field_name("status"),
             value: Value::Literal(Datum::Text("accepted".to_owned())),
             field_type: FieldType::Line { max: 20 },
+            entries: None,
             description: "Always `accepted`: the answer does not tell whether the address was known.".to_owned(),
         }],
         tag: None,

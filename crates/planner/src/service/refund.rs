@@ -139,6 +139,7 @@ fn answer(status: u16, scale: u8, given: Vec<ResponseField>) -> Response {
         name: FieldName::parse(name).expect("a literal that is a name"),
         value,
         field_type,
+        entries: None,
         description: description.to_owned(),
     };
     let (order, asked) =

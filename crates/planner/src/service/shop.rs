@@ -108,6 +108,7 @@ impl Awaited<'_> {
             name: name.clone(),
             value: Value::Field(slot("page"), name.clone()),
             field_type: field_type(given.kind),
+            entries: None,
             description: given.about.clone().unwrap_or_else(|| format!("As {} says it.", self.title)),
         };
         self.calls.gives.iter().map(field).collect()
@@ -305,7 +306,13 @@ pub(super) fn described(table: &Table, entity: &Entity, name: &str, value: Value
     let known = entity.fields.iter().find(|field| field.name.as_str() == name);
     let description =
         known.map_or_else(|| format!("Names the {}; sorts by time.", entity.entity), |field| field.description.clone());
-    Some(ResponseField { name: field_name(name), value, field_type: column.field_type.clone(), description })
+    Some(ResponseField {
+        name: field_name(name),
+        value,
+        field_type: column.field_type.clone(),
+        entries: None,
+        description,
+    })
 }
 
 /// The row in slot `id` becomes something else, where it still is as it was made; where it does, that is done.

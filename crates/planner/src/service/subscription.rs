@@ -341,6 +341,7 @@ fn turned(awaited: Awaited<'_>, subscriptions: &Table, policy: &PolicyName) -> V
             name: field_name("subscription_id"),
             value: key(),
             field_type: FieldType::Uuid,
+            entries: None,
             description: "The subscription that it is about.".to_owned(),
         };
         Response::Answer { status, body: [own].into_iter().chain(given).collect(), tag: None, location: None }

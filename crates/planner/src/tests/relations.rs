@@ -4,7 +4,7 @@ use super::{CATALOG, plan_text, there};
 use expect_test::{Expect, expect};
 use plan::database::Base;
 use plan::procedure::{Item, Step};
-use plan::{DatabasePlan, Observed, Query, print};
+use plan::{DatabasePlan, Observed, Plan, Query, print};
 use vocab::TaskId;
 
 fn shop() -> DatabasePlan {
@@ -18,8 +18,8 @@ fn shop() -> DatabasePlan {
     planned.unwrap().database().clone()
 }
 
-/// What each of the endpoints may show beside its own rows.
-fn check(endpoints: &[&str], expected: &Expect) {
+/// An API on the shop with these endpoints.
+fn api(endpoints: &[&str]) -> Plan {
     let database = shop();
     let observed = Observed {
         tables: there(&database),
@@ -30,7 +30,12 @@ fn check(endpoints: &[&str], expected: &Expect) {
     let text = format!(
         "task_type: setup_api\ndependencies: [shop]\nspecifications:\n  api_requirements:\n    type: rest\n    endpoints:\n{endpoints}    rate_limiting: 5_requests_per_minute\n"
     );
-    let plan = plan_text(&text, &observed).unwrap_or_else(|problems| panic!("{problems:?}"));
+    plan_text(&text, &observed).unwrap_or_else(|problems| panic!("{problems:?}"))
+}
+
+/// What each of the endpoints may show beside its own rows.
+fn check(endpoints: &[&str], expected: &Expect) {
+    let plan = api(endpoints);
     let mut lines = String::new();
     for endpoint in &plan.api.endpoints {
         let read = endpoint.procedure.body.iter().find_map(|item| match item {
@@ -151,4 +156,53 @@ fn what_an_endpoint_hides_or_leaves_out_comes_with_nothing() {
             get_auth_users: orders: at most 20 { orders (id, user_id, order_number, status, subtotal, tax, shipping_cost, discount, total, currency, shipping_address, billing_address, notes, placed_at, created_at, updated_at) where user_id <> caller.user_id ordered by id descending } by user_id = id
         "#]],
     );
+}
+
+/// What comes with a new record of each of the endpoints.
+fn check_parts(endpoints: &[&str], expected: &Expect) {
+    let mut lines = String::new();
+    for endpoint in &api(endpoints).api.endpoints {
+        for item in &endpoint.procedure.body {
+            if let Item::Do(step @ Step::Part { .. }) = item {
+                lines.push_str(&format!("{}: {}\n", endpoint.procedure.name, print::step(step)));
+            }
+        }
+    }
+    expected.assert_eq(&lines);
+}
+
+#[test]
+fn what_the_same_callers_may_make_comes_with_a_record() {
+    let orders = "path: /orders, method: POST, authentication: jwt_token";
+    let login = "path: /auth/login, method: POST, authentication: none";
+    let memos =
+        |more: &str| format!("path: \"/orders/{{order_id}}/memos\", method: POST, authentication: jwt_token{more}");
+    check_parts(
+        &[
+            login,
+            orders,
+            &memos(""),
+            "path: /products, method: POST, authentication: api_key",
+            "path: /categories, method: POST, authentication: api_key, rate_limiting: 3_requests_per_hour",
+            "path: /reviews, method: POST, authentication: api_key, rate_limiting: 7_requests_per_hour",
+        ],
+        &expect![[r#"
+            post_orders: part input.memos default by principal
+            post_products: part input.reviews needs reviews:write post_reviews by principal
+            post_categories: part input.products needs products:write default by principal
+        "#]],
+    );
+    // Neither what others may make, nor what callers with a role may make, nor what is made for everybody.
+    for other in [
+        memos(", access: \"role:admin\""),
+        memos("").replace("jwt_token", "api_key"),
+        memos("").replace("jwt_token", "none"),
+    ] {
+        check_parts(&[login, orders, &other], &expect![[r#""#]]);
+    }
+    // The order would be anybody's, and its memos are the caller's alone.
+    check_parts(&[login, &format!("{orders}, access: authenticated"), &memos("")], &expect![[r#""#]]);
+    // Who is not known makes one at a time.
+    let open = |path: &str| format!("path: {path}, method: POST, authentication: none");
+    check_parts(&[&open("/products"), &open("/reviews")], &expect![[r#""#]]);
 }

@@ -50,6 +50,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
             name: field_name(table.name.as_str()),
             value: Value::Slot(name),
             field_type: FieldType::Json,
+            entries: None,
             description,
         };
         if !body.iter().any(|known| known.name == field.name) {

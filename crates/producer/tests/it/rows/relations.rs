@@ -1,8 +1,9 @@
 //! Rows of other tables beside those that are read: `include`, on both servers. They are what the other endpoint shows, and nobody else's.
 
 use super::{Caller, id};
-use crate::harness::client::get;
+use crate::harness::client::{get, post};
 use crate::harness::workspace::{Workspace, end};
+use plan::http_case::Answer;
 use serde_json::{Value as Json, json};
 
 pub fn come_with_a_row(caller: &Caller<'_>, workspace: &Workspace) {
@@ -181,4 +182,20 @@ pub fn ask_the_key(caller: &Caller<'_>, workspace: &Workspace) {
     let refused = other.answer(get("/api/racks?include=slots"));
     assert_eq!(refused.status, 403, "{:?}", caller.kind);
     assert!(refused.headers["www-authenticate"].ends_with("scope=\"slots:read\""), "{:?}", refused.headers);
+    // What comes with a new record counts like what is made alone, and asks the key for as much.
+    let together = json!({ "title": "rack", "slots": [{ "title": "one" }, { "title": "two" }] });
+    let left = |answer: Answer| {
+        let standing = answer.headers["ratelimit"].split_once("r=").unwrap().1;
+        standing.split(';').next().unwrap().parse::<u64>().unwrap()
+    };
+    let able = key(&["racks:write", "slots:write"]);
+    let before = left(able.answer(post("/api/racks", None, r#"{"title":"rack"}"#)));
+    let made = able.makes("/api/racks", &together);
+    assert_eq!(all.reads(&format!("/api/racks/{}/slots", id(&made)))["items"].as_array().unwrap().len(), 2);
+    assert_eq!(left(able.answer(post("/api/racks", None, r#"{"title":"rack"}"#))), before - 4, "{:?}", caller.kind);
+    let other = key(&["racks:write"]);
+    other.makes("/api/racks", &json!({ "title": "alone" }));
+    let refused = other.answer(post("/api/racks", None, &together.to_string()));
+    assert_eq!(refused.status, 403, "{:?}", caller.kind);
+    assert!(refused.headers["www-authenticate"].ends_with("scope=\"slots:write\""), "{:?}", refused.headers);
 }
