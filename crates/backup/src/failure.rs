@@ -48,6 +48,14 @@ pub enum BackupFailure {
         /// How it differs.
         why: String,
     },
+    /// A bucket does not take or give what it should.
+    #[error("`{place}`: {why}")]
+    Bucket {
+        /// Where.
+        place: String,
+        /// What its server says.
+        why: String,
+    },
     /// A file cannot be read or written.
     #[error("`{path}`: {source}")]
     File {

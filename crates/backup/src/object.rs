@@ -14,18 +14,18 @@ use std::path::Path;
 use vocab::hex;
 
 /// Bytes with their number and hash, on their way to somebody.
-struct Counted<W> {
+pub struct Counted<W> {
     to: W,
     size: u64,
     hash: Sha256,
 }
 
 impl<W> Counted<W> {
-    fn new(to: W) -> Self {
+    pub fn new(to: W) -> Self {
         Self { to, size: 0, hash: Sha256::new() }
     }
 
-    fn into_parts(self) -> (W, u64, String) {
+    pub fn into_parts(self) -> (W, u64, String) {
         (self.to, self.size, hex(&self.hash.finalize()))
     }
 }
@@ -105,11 +105,16 @@ pub fn difference(path: &Path, object: &Object) -> io::Result<Option<String>> {
     let mut stored = Counted::new(io::sink());
     io::copy(&mut File::open(path)?, &mut stored)?;
     let (_, size, sha256) = stored.into_parts();
-    Ok(match size == object.stored_size {
+    Ok(differs((size, &sha256), object))
+}
+
+/// How so many bytes with that hash differ from what was stored.
+pub fn differs((size, sha256): (u64, &str), object: &Object) -> Option<String> {
+    match size == object.stored_size {
         false => Some(format!("it has {size} bytes instead of {}", object.stored_size)),
         true if sha256 != object.stored_sha256 => Some("its hash is another one".to_owned()),
         true => None,
-    })
+    }
 }
 
 /// Reads an object of a backup in that folder. Whoever gets an error has got nothing to keep.

@@ -262,6 +262,7 @@ pub(crate) fn check(workspace: &Workspace, plan: &TaskPlan, database: &Database)
     };
     let Some(backup) = backup else { return Ok(()) };
     target::key(workspace, backup)?;
+    target::place(workspace, backup)?;
     let hindrances = match database {
         Database::PostgreSql(server) => server.hindrances(),
         Database::MySql(server) => server.hindrances(backup.point_in_time),

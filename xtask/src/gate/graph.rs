@@ -58,6 +58,9 @@ pub const ROOMS: &[Room] = &[
 /// A heavy dependency and the only crates that may name it, for any purpose.
 const HOMES: &[(&str, &[&str])] = &[
     ("age", &["backup"]),
+    ("object_store", &["backup"]),
+    ("s3s", &["producer"]),
+    ("s3s-fs", &["producer"]),
     ("argon2", &["serve", "bench_baseline"]),
     ("jsonwebtoken", &["serve"]),
     ("aws-lc-rs", &["secrets", "connect", "serve"]),
@@ -78,7 +81,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rustls", &["store"]),
     ("rustls-native-certs", &["store", "connect"]),
     ("hyper", &["serve"]),
-    ("hyper-util", &["serve"]),
+    ("hyper-util", &["serve", "producer"]),
     ("matchit", &["serve"]),
     ("brotli", &["serve"]),
     ("flate2", &["backup", "serve", "producer"]),

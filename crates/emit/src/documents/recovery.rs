@@ -18,6 +18,7 @@ pub fn view(plan: &DatabaseTaskPlan, backup: &Backup) -> Value {
         keep_for => spoken(backup.keep_for),
         keep_at_least => backup.keep_at_least,
         destination => backup.destination.to_string(),
+        is_bucket => backup.destination.to_string().starts_with("`s3:"),
         key => backup.encryption_key.as_ref().map(ToString::to_string),
         recovery_point => spoken(backup.objectives.recovery_point),
         recovery_time => backup.objectives.recovery_time.map(spoken),

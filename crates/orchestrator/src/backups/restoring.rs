@@ -6,7 +6,7 @@ mod server;
 
 use super::history::{self, Event, EventKind};
 use super::making::{DATABASE, DEFINITION, Definition, SECRETS};
-use super::target::{KEY_VARIABLE, Target};
+use super::target::{KEY_VARIABLE, Place, Target};
 use super::{BackupsFailure, Drilled, Saying, trouble};
 use crate::failure::Failure;
 use crate::workspace::{Workspace, WorkspaceFailure};
@@ -219,7 +219,7 @@ fn made_known(
     workspace: &Workspace,
     say: Saying<'_>,
 ) -> Result<Vec<TaskId>, BackupsFailure> {
-    let repository = Repository::new(from.join(task_id.as_str()));
+    let repository = Place::of(workspace, from)?.repository(task_id.as_str());
     let Some(manifest) = repository.newest().map_err(|failure| trouble::told(&failure))? else {
         let message = format!("there is no backup in {}", repository.folder().display());
         let hint = "name the folder that holds a folder for each task";

@@ -6,13 +6,13 @@ use crate::failure::Failure;
 use crate::located::{Located, locate, not_there_yet, stored};
 use crate::status::StatusFailure;
 use crate::workspace::Workspace;
-use backup::{Key, Repository};
+use backup::{Bucket, Key, Repository};
 use plan::database::{Backup, Connection, Destination, LocationPart, Objectives, Schedule};
 use plan::{PersistedPlan, TaskPlan};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::Database;
-use vocab::TaskId;
+use vocab::{Secret, TaskId};
 
 /// How long a backup is kept of a database for which nobody has asked for any: somebody gave the command.
 const UNASKED_KEPT: u32 = 14 * 24 * 60 * 60;
@@ -95,14 +95,14 @@ impl Target {
         if matches!(database, Database::MongoDb(_)) {
             return Err(Box::new(trouble::engine_without_backups(&database)));
         }
-        let folder = match from {
-            Some(folder) => folder.to_owned(),
-            None => folder(workspace, &plan.destination)?,
+        let place = match from {
+            Some(folder) => Place::of(workspace, folder)?,
+            None => place(workspace, &plan)?,
         };
         let key = key(workspace, &plan)?;
         Ok(Self {
-            repository: Repository::new(folder.join(task_id.as_str())),
-            log: Repository::new(folder.join(format!("{task_id}.log"))),
+            repository: place.repository(task_id.as_str()),
+            log: place.repository(&format!("{task_id}.log")),
             task_id,
             plan,
             database,
@@ -145,10 +145,34 @@ fn at(workspace: &Workspace, active: &Arc<PersistedPlan>, from: Option<&Path>) -
     }
 }
 
-fn folder(workspace: &Workspace, destination: &Destination) -> Result<PathBuf, Box<Failure>> {
-    let parts = match destination {
-        Destination::Workspace => return Ok(workspace.backups_folder()),
-        Destination::Folder(parts) => parts,
+/// What holds a folder of backups for each task.
+pub enum Place {
+    Folder(PathBuf),
+    Bucket(Bucket),
+}
+
+impl Place {
+    /// A folder, or what the URL of a bucket names.
+    pub fn of(workspace: &Workspace, text: &Path) -> Result<Self, Box<Failure>> {
+        match text.to_str().and_then(Bucket::place) {
+            Some(place) => bucket(workspace, place).map(Self::Bucket),
+            None => Ok(Self::Folder(text.to_owned())),
+        }
+    }
+
+    pub fn repository(&self, name: &str) -> Repository {
+        match self {
+            Self::Folder(folder) => Repository::new(folder.join(name)),
+            Self::Bucket(bucket) => Repository::in_bucket(bucket, name),
+        }
+    }
+}
+
+/// Where a plan's backups go.
+pub fn place(workspace: &Workspace, plan: &Backup) -> Result<Place, Box<Failure>> {
+    let parts = match &plan.destination {
+        Destination::Workspace => return Ok(Place::Folder(workspace.backups_folder())),
+        Destination::Named(parts) => parts,
     };
     let mut text = String::new();
     for part in parts {
@@ -161,7 +185,44 @@ fn folder(workspace: &Workspace, destination: &Destination) -> Result<PathBuf, B
     }
     let path = text.strip_prefix("file:").unwrap_or(&text);
     let path = path.strip_prefix("//").unwrap_or(path);
-    Ok(workspace.root().join(path))
+    match Place::of(workspace, Path::new(path))? {
+        Place::Folder(folder) => Ok(Place::Folder(workspace.root().join(folder))),
+        bucket @ Place::Bucket(_) => Ok(bucket),
+    }
+}
+
+/// A bucket with what opens it: as variables of the environment, by the names that everybody has for them, or secrets of these names.
+fn bucket(workspace: &Workspace, (name, prefix): (String, String)) -> Result<Bucket, Box<Failure>> {
+    let set = |name: &str| -> Result<Option<zeroize::Zeroizing<String>>, Box<Failure>> {
+        match std::env::var(name).ok().filter(|value| !value.is_empty()) {
+            Some(value) => Ok(Some(value.into())),
+            None => Ok(stored(workspace, name)?.map(|value| value.expose().to_string().into())),
+        }
+    };
+    let needed = |name: &str| set(name)?.ok_or_else(|| Box::new(trouble::no_bucket(format!("`{name}` is not set"))));
+    let region = match set("AWS_REGION")? {
+        Some(region) => Some(region),
+        None => set("AWS_DEFAULT_REGION")?,
+    };
+    let endpoint = set("AWS_ENDPOINT_URL")?.map(|endpoint| endpoint.to_string());
+    if let Some(host) = endpoint.as_deref().and_then(|endpoint| endpoint.strip_prefix("http://")) {
+        let host = host.split('/').next().unwrap_or_default();
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name).trim_matches(['[', ']']);
+        let is_here = name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+        if name != "localhost" && !is_here {
+            let why = "`AWS_ENDPOINT_URL` is not `https:`, and leads to another machine";
+            return Err(Box::new(trouble::no_bucket(why.to_owned())));
+        }
+    }
+    Ok(Bucket {
+        name,
+        prefix,
+        endpoint,
+        region: region.map_or_else(|| "us-east-1".to_owned(), |region| region.to_string()),
+        key_id: needed("AWS_ACCESS_KEY_ID")?.to_string(),
+        key: Secret::new(needed("AWS_SECRET_ACCESS_KEY")?),
+        session: set("AWS_SESSION_TOKEN")?.map(Secret::new),
+    })
 }
 
 /// The key of a plan's backups; none where they are not encrypted.

@@ -30,6 +30,8 @@ const NOT_COPIED: &str = "IP390";
 
 /// What is asked for is for files, and the database is a server's.
 const OF_FILES: &str = "IP391";
+/// What opens a bucket is not there.
+const NO_BUCKET: &str = "IP393";
 /// The role of the connection, or the server, lets nobody copy everything.
 const NOT_ALLOWED: &str = "IP392";
 
@@ -51,6 +53,15 @@ pub fn told(failure: &BackupFailure) -> Box<Failure> {
             Failure { retryable: true, ..Failure::backup(DESTINATION, message, hint) }
         }
         BackupFailure::File { path, source } => file(path, source),
+        BackupFailure::Bucket { place, why } => {
+            let hint = "see that the bucket is there, and that the key may list, read, write and remove in it";
+            Failure {
+                cause: Some(why.clone()),
+                place: Some(place.clone()),
+                retryable: true,
+                ..Failure::backup(DESTINATION, "the bucket of backups does not do what it is asked", hint)
+            }
+        }
     })
 }
 
@@ -70,6 +81,13 @@ pub fn no_key(reference: &LocationPart, wrong: &WrongKey) -> Failure {
         cause: Some(wrong.to_string()),
         ..Failure::backup(KEY, format!("`{reference}` is no key for backups"), way_to_set(reference))
     }
+}
+
+/// A bucket that nobody can come to.
+pub fn no_bucket(why: String) -> Failure {
+    let hint = "set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, and `AWS_ENDPOINT_URL` for a server that is not \
+                Amazon's: in the environment, or with `producer secrets set`";
+    Failure { cause: Some(why), ..Failure::backup(NO_BUCKET, "the bucket of backups cannot be opened", hint) }
 }
 
 /// What backups need is not there.

@@ -38,8 +38,9 @@ pub const LOG_INTERVAL: u32 = 60;
 pub enum Destination {
     /// Into the workspace's own state.
     Workspace,
-    /// Into that folder; a relative one stands in the workspace's.
-    Folder(Vec<LocationPart>),
+    /// Into that folder, a relative one of which stands in the workspace's, or that part of a bucket (`s3://bucket/prefix`).
+    #[serde(rename = "folder")]
+    Named(Vec<LocationPart>),
 }
 
 /// What must be met when everything else is lost, in seconds.
@@ -149,7 +150,7 @@ impl fmt::Display for Destination {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Workspace => formatter.write_str("the workspace's own folder of backups"),
-            Self::Folder(parts) => {
+            Self::Named(parts) => {
                 formatter.write_str("`")?;
                 parts.iter().try_for_each(|part| part.fmt(formatter))?;
                 formatter.write_str("`")

@@ -50,7 +50,7 @@ pub fn plan(draft: &mut Draft, config: &DatabaseConfig) -> Option<Backup> {
     decide(draft, "retention", decision, reason);
 
     let destination = match &asked.destination {
-        Some(location) => Destination::Folder(parts(&location.value)),
+        Some(location) => Destination::Named(parts(&location.value)),
         None => Destination::Workspace,
     };
     let reason = match &asked.destination {

@@ -39,10 +39,10 @@ pub fn check(config: &DatabaseConfig) -> Result<(), Vec<Diagnostic>> {
             }
         }
         if let Some(Spanned { value, place }) = &backup.destination
-            && let Some(scheme) = value.scheme().filter(|scheme| *scheme != "file")
+            && let Some(scheme) = value.scheme().filter(|scheme| !matches!(*scheme, "file" | "s3"))
         {
             let help =
-                "name a folder, of a file system that is mounted from elsewhere: `destination: \"/mnt/backups\"`";
+                "name a bucket (`s3://bucket/shop`), or a folder, of a file system that is mounted from elsewhere";
             refuse(format!("backups to `{scheme}:`"), place, help);
         }
     }

@@ -1,6 +1,7 @@
 //! Database tasks as people meet them, on SQLite, and on PostgreSQL in the file beside: made, run again, changed by hand, extended, and asked for what is missing.
 
 mod backups;
+mod bucket_backups;
 mod changes;
 mod connection_config;
 mod connections;

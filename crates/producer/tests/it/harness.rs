@@ -1,5 +1,6 @@
 //! What every topic needs: a workspace of its own, the two servers over it, and a client that sends exactly what it is told.
 
+pub mod bucket;
 pub mod client;
 pub mod granting;
 pub mod listener;
