@@ -5,6 +5,7 @@ use crate::behaviour::{Behaved, Given, Guarded, ParentKey, WorksOn};
 use crate::body_size::max_body_bytes;
 use crate::codes;
 use crate::condition::{self, Asked};
+use crate::deletion;
 use crate::entity::{self, Resolved, snake_case};
 use crate::incoming;
 use crate::intent::{Inferred, infer, is_version, target};
@@ -29,7 +30,9 @@ use spec::{
     ApiKind, ApiRequirements, Authentication, LimitBy, RateLimit, RuleValue, SecurityFeature, Segment, Spanned,
 };
 use std::collections::BTreeMap;
-use vocab::{Diagnostic, EntityName, EventName, FieldName, Place, PolicyName, ProcedureName, TableName, TaskId};
+use vocab::{
+    ColumnName, Diagnostic, EntityName, EventName, FieldName, Place, PolicyName, ProcedureName, TableName, TaskId,
+};
 
 /// The limit where the task names none.
 const DEFAULT_LIMIT: RateLimit = RateLimit { limit: 100, window_seconds: 60, by: None };
@@ -266,6 +269,10 @@ impl Designer<'_> {
         let condition = condition.map_err(|problem| self.problems.push(problem)).ok()?;
         let hidden = condition::hidden(endpoint, inferred.behaviour, &table);
         let hidden = hidden.map_err(|problems| self.refuse(problems)).ok()?;
+        let is_of_records = inferred.behaviour.works_on == WorksOn::Entity;
+        let deleted = deletion::of_endpoint(&table, &condition).filter(|_| is_of_records);
+        let shown: Vec<_> = condition.iter().cloned().chain(deleted.cloned().map(Predicate::Null)).collect();
+        let hidden: Vec<_> = hidden.into_iter().chain(deleted.cloned()).collect();
         let is_of_newsletter = inferred.behaviour.name.starts_with("newsletter_");
         let consents = newsletter::consents(&table).filter(|_| self.confirms && is_of_newsletter);
         let selling = (inferred.behaviour.works_on == WorksOn::Shop).then(|| {
@@ -288,8 +295,9 @@ impl Designer<'_> {
             key: target(&endpoint.path).and_then(|target| target.key),
             parent: parent.as_ref(),
             owner: owner.as_ref(),
-            condition: &condition,
+            condition: &shown,
             hidden: &hidden,
+            deleted,
             merges: known.requirements.endpoints.iter().any(|other| changes_what(endpoint, other)),
             tables: known.tables,
             roles: &roles,
@@ -323,6 +331,7 @@ impl Designer<'_> {
         self.decide_parent(endpoint, parent.as_ref());
         self.decide_owner(endpoint, inferred, guarded.scheme, owner.as_ref(), parent.as_ref());
         self.decide_condition(endpoint, &condition);
+        self.decide_deletion(endpoint, deleted);
         self.decide_fields(resolved);
         let subject = subject_of(endpoint);
         self.decide_guards(&subject, guarded);
@@ -331,7 +340,6 @@ impl Designer<'_> {
         behaved.table.into_iter().chain(further).chain(consents.clone()).for_each(|table| self.add_table(table));
         self.consents = self.consents.take().or_else(|| consents.clone());
         // What a checkout has to do with besides is nobody's own.
-        let is_of_records = inferred.behaviour.works_on == WorksOn::Entity;
         let own_rows = is_of_records && owner.is_some() || parent.as_ref().is_some_and(|parent| parent.owner.is_some());
         if own_rows {
             self.owned.insert(procedure_name(endpoint), table.name.clone());
@@ -574,6 +582,18 @@ impl Designer<'_> {
         let decision = condition::told("has to do with records alone".to_owned(), condition);
         let reason = "the task says `where`; others are as if they were not there".to_owned();
         self.decide(Phase::SetupAuthenticationMiddleware, &subject_of(endpoint), decision, reason);
+    }
+
+    fn decide_deletion(&mut self, endpoint: &spec::Endpoint, deleted: Option<&ColumnName>) {
+        let (Some(deleted), true) = (deleted, endpoint.method != spec::Method::Post) else { return };
+        let decision = match endpoint.method {
+            spec::Method::Delete => format!("sets `{deleted}` and leaves the row where it is"),
+            _ => format!("has to do with rows whose `{deleted}` is empty alone"),
+        };
+        let reason = format!(
+            "the table has a time of that name that may be empty; an endpoint whose `where` speaks of `{deleted}` sees the others, and deletes for good"
+        );
+        self.decide(Phase::ImplementEndpointLogic, &subject_of(endpoint), decision, reason);
     }
 
     fn decide_guards(&mut self, subject: &str, guarded: &Guarded) {

@@ -19,6 +19,7 @@ mod webhook;
 
 pub use self::record_list::MAX_PAGE;
 use crate::account::KnownBy;
+use crate::deletion;
 use crate::incoming::Heard;
 use crate::intent::target;
 use crate::key::{Origin, RecordKey};
@@ -101,6 +102,8 @@ pub struct Given<'a> {
     pub condition: &'a [Predicate],
     /// Columns that its answers do not have.
     pub hidden: &'a [ColumnName],
+    /// The column that says when a row was deleted, where it stays.
+    pub deleted: Option<&'a ColumnName>,
     /// Whether who makes a record here may also change one.
     pub merges: bool,
     /// Every table that is known here.
@@ -688,10 +691,11 @@ impl Given<'_> {
             return Vec::new();
         };
         let named = equals(key.column.as_str(), parameter);
+        let is_there = owner.as_ref().map(is_callers).into_iter().chain(self.is_not_deleted(table));
         let query = Query {
             from: table.clone(),
             outputs: vec![Output::Column { column: key.column.clone(), field: key.field() }],
-            filter: std::iter::once(named).chain(owner.as_ref().map(is_callers)).collect(),
+            filter: std::iter::once(named).chain(is_there).collect(),
             order: Vec::new(),
             holes: Holes::default(),
             lock,
@@ -713,7 +717,9 @@ impl Given<'_> {
         let query = Query {
             from: table.clone(),
             outputs: vec![Output::Column { column: column.clone(), field: field_name(column.as_str()) }],
-            filter: vec![Predicate::Compare(column.clone(), Comparison::Equal, value.clone())],
+            filter: std::iter::once(Predicate::Compare(column.clone(), Comparison::Equal, value.clone()))
+                .chain(self.is_not_deleted(table))
+                .collect(),
             order: Vec::new(),
             holes: Holes::default(),
             lock: RowLock::None,
@@ -732,6 +738,12 @@ impl Given<'_> {
             Item::Let(given.clone(), Step::Check(Condition::Present(value))),
             Item::Match(given, vec![(Outcome::Yes, look), (Outcome::No, Vec::new())]),
         ]
+    }
+
+    /// A row that stays when it is deleted is not there any more.
+    fn is_not_deleted(&self, table: &TableName) -> Option<Predicate> {
+        let table = self.tables.iter().find(|known| known.name == *table)?;
+        Some(Predicate::Null(deletion::column(table)?.clone()))
     }
 
     /// The comparisons of fields that requests say.
@@ -786,6 +798,12 @@ impl Given<'_> {
         self.owner.is_some_and(|owner| owner.as_str() == field)
     }
 
+    /// Whether the field says when a row was deleted, and no request says that here.
+    fn marks_deletion(&self, field: &str) -> bool {
+        let is_named = || self.named.iter().any(|named| named.as_str() == field);
+        self.deleted.is_some_and(|deleted| deleted.as_str() == field) && !is_named()
+    }
+
     fn is_parent(&self, field: &str) -> bool {
         self.parent.is_some_and(|parent| parent.field.as_str() == field)
     }
@@ -801,6 +819,7 @@ impl Given<'_> {
                 && !self.is_owner(name)
                 && (says_key || name != key.as_str())
                 && field.sensitivity != catalog::Sensitivity::Secret
+                && !self.marks_deletion(name)
         })
     }
 
@@ -899,6 +918,7 @@ impl Given<'_> {
             name if name == key.column.as_str() && key.origin != Origin::Client => Value::Slot(slot("id")),
             "created_at" | "updated_at" => Value::Now,
             "row_version" => Value::Literal(Datum::Integer(1)),
+            name if self.marks_deletion(name) => Value::Literal(Datum::Null),
             field if self.is_owner(field) => caller(),
             field => match self.parent.filter(|_| self.is_parent(field)) {
                 Some(ParentKey { parameter, table: Some((_, key)), .. }) if key.field_type == FieldType::Uuid => {
@@ -932,7 +952,7 @@ impl Given<'_> {
 
     fn new_event_fields(&self) -> Vec<(FieldName, FieldType)> {
         let unsaid = ["updated_at", "row_version"];
-        self.columns_as_fields(|name| !unsaid.contains(&name))
+        self.columns_as_fields(|name| !unsaid.contains(&name) && !self.marks_deletion(name))
     }
 
     fn columns_as_fields(&self, wanted: impl Fn(&str) -> bool) -> Vec<(FieldName, FieldType)> {

@@ -10,6 +10,7 @@ mod cases;
 mod codes;
 mod condition;
 mod database;
+mod deletion;
 mod documents;
 mod entity;
 mod incoming;

@@ -363,6 +363,7 @@ impl Inlined<'_> {
             Predicate::Compare(column, comparison, value) => {
                 Some(Predicate::Compare(column.clone(), *comparison, self.value(value)?))
             }
+            Predicate::Null(column) => Some(Predicate::Null(column.clone())),
             _ => None,
         }
     }

@@ -1,8 +1,8 @@
 //! The end of a record.
 
-use super::{Behaved, Given, answered_where, field_name, is_not_sent, slot};
+use super::{Behaved, Given, answered_where, column_name, field_name, is_not_sent, slot};
 use plan::procedure::{Item, Response, Step};
-use plan::query::Write;
+use plan::query::{Assigned, Write};
 use plan::value::{Preference, Value};
 use vocab::FieldType;
 
@@ -14,7 +14,16 @@ pub fn lower(given: &Given<'_>) -> Behaved {
     let mut deletion = given.find_owned_parent();
     deletion.extend(given.find_current());
     deletion.extend(given.puts_back(is_not_sent("row")));
-    deletion.push(Item::Do(Step::Write(Write::Delete { table: table.name.clone(), filter: given.has_key() })));
+    let (from, filter) = (table.name.clone(), given.has_key());
+    deletion.push(Item::Do(Step::Write(match given.deleted {
+        None => Write::Delete { table: from, filter },
+        Some(deleted) => {
+            let now = || Assigned::Value(Value::Now);
+            let version = (column_name("row_version"), Assigned::Plus(1));
+            let set = vec![(deleted.clone(), now()), (column_name("updated_at"), now()), version];
+            Write::Update { table: from, set, filter }
+        }
+    })));
     deletion.push(Item::Do(Step::Emit { id: None, event: event.clone(), payload }));
     let whole = given.answer(|name| Value::Field(slot("row"), name.clone()));
     let representation = Response::Answer { status: 200, body: whole, tag: None, location: None };

@@ -85,7 +85,7 @@ impl Merge<'_, '_> {
         let query = Query {
             from: self.given.entity.table.clone(),
             outputs: outputs.collect(),
-            filter: self.unique.iter().filter(is_own).map(same).chain(self.given.belongs()).collect(),
+            filter: self.unique.iter().filter(is_own).map(same).chain(self.given.within()).collect(),
             order: Vec::new(),
             holes: plan::query::Holes::default(),
             lock,

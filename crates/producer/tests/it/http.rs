@@ -65,7 +65,7 @@ files!(of_users: crate::harness::Sample::Notes, [owners, permissions]);
 files!(of_orders: crate::harness::Sample::Orders, [cancelling]);
 files!(sessions: crate::harness::Sample::Sessions, [passwords, sessions]);
 files!(on_tables: crate::harness::Sample::Workshop, [order, overlaps, references, rules]);
-files!(on_keys: crate::harness::Sample::Depot, [counted, csv, given, leading, merged, several, together]);
+files!(on_keys: crate::harness::Sample::Depot, [counted, csv, deleted, given, leading, merged, several, together]);
 files!(senders: crate::harness::Sample::Senders, [calls, proofs]);
 files!(invoices: crate::harness::Sample::Invoices, [choices, dates, decimals, queries]);
 
