@@ -100,6 +100,7 @@ struct Open {
     /// The host and the port that an operator has named, wherever they are.
     named: Option<(String, u16)>,
     is_open: fn(IpAddr) -> bool,
+    in_clear: bool,
     /// What every request has at least, so that a connection that is not made is known as such.
     least: Duration,
 }
@@ -113,6 +114,8 @@ type LookUp = Arc<dyn Fn(String) -> Addresses + Send + Sync>;
 struct Parts {
     look_up: LookUp,
     is_open: fn(IpAddr) -> bool,
+    /// Whether what is not encrypted is called too.
+    in_clear: bool,
     connect_within: Duration,
     roots: Vec<reqwest::Certificate>,
 }
@@ -126,10 +129,27 @@ impl Client {
         let parts = Parts {
             look_up: Arc::new(|name| Box::pin(ask_the_system(name))),
             is_open: is_public,
+            in_clear: false,
             connect_within: CONNECT_WITHIN,
             roots: Vec::new(),
         };
         Self::from_parts(simulated, None, parts)
+    }
+
+    /// A client that calls whatever it is told to, unencrypted too, because an operator allows it: subscribers of this machine or of a private
+    /// network.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn anywhere() -> Result<Self, String> {
+        let parts = Parts {
+            look_up: Arc::new(|name| Box::pin(ask_the_system(name))),
+            is_open: |_| true,
+            in_clear: true,
+            connect_within: CONNECT_WITHIN,
+            roots: Vec::new(),
+        };
+        Self::from_parts(Vec::new(), None, parts)
     }
 
     /// A client that calls the public internet, and the host of this address wherever it is, since an operator has named it: an issuer of
@@ -151,6 +171,7 @@ impl Client {
         let parts = Parts {
             look_up: Arc::new(|name| Box::pin(ask_the_system(name))),
             is_open: is_public,
+            in_clear: false,
             connect_within: CONNECT_WITHIN,
             roots: Vec::new(),
         };
@@ -174,7 +195,10 @@ impl Client {
             .tls_certs_merge(parts.roots)
             .build()
             .map_err(|error| seen(&error))?;
-        Ok(Self { inner, open: Arc::new(Open { ours, named, is_open: parts.is_open, least }) })
+        Ok(Self {
+            inner,
+            open: Arc::new(Open { ours, named, is_open: parts.is_open, in_clear: parts.in_clear, least }),
+        })
     }
 
     /// Sends a request and reads the answer.
@@ -238,7 +262,7 @@ impl Client {
         match number {
             Some(address) if self.open.ours.contains(&SocketAddr::new(address, port)) => Ok(()),
             Some(address) if !(self.open.is_open)(address) => Err(Unreached::Closed { host: host.to_owned(), address }),
-            _ if url.scheme() == "https" => Ok(()),
+            _ if url.scheme() == "https" || self.open.in_clear && url.scheme() == "http" => Ok(()),
             _ => Err(Unreached::Malformed(format!("`{}` is not encrypted", url.scheme()))),
         }
     }

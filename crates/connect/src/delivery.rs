@@ -28,4 +28,4 @@ pub use listeners::{Carriers, Listeners};
 pub use moment::{from_text, to_text};
 pub use steps::{Services, Steps, Told};
 pub use tally::Snapshot;
-pub use worker::{Carrier, Carrying, Deliveries, Hold, LeaseLost, Wiring};
+pub use worker::{Carrier, Carrying, Deliveries, Hold, LaneSender, LeaseLost, Wiring};

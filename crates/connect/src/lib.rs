@@ -24,6 +24,7 @@ pub mod proof;
 pub mod request;
 pub mod signature;
 pub mod simulator;
+pub mod subscribers;
 #[cfg(test)]
 mod testbed;
 pub mod trying;

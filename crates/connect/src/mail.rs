@@ -84,8 +84,9 @@ impl Routes for Mails {
         (is_ours && is_addressed).then(made).into_iter().collect()
     }
 
-    fn overlooked(&self) -> Option<(&str, Vec<&str>)> {
-        (!self.is_empty()).then(|| (INTEGRATION, self.0.keys().map(String::as_str).collect()))
+    fn overlooked(&self) -> Vec<(&str, Vec<&str>)> {
+        let names = || (INTEGRATION, self.0.keys().map(String::as_str).collect());
+        (!self.is_empty()).then(names).into_iter().collect()
     }
 
     fn new_id(&self) -> String {

@@ -105,6 +105,13 @@ const LIB_OF_MAILS: &[(&str, &str)] = &[
 ];
 const MAIL_PACKAGE: &str = include_str!("../node/mail/package.json");
 
+/// What travels besides with one that tells subscribers of events.
+const LIB_OF_SUBSCRIBERS: &[(&str, &str)] = &[
+    ("lib/delivery/subscribers.js", include_str!("../node/lib/delivery/subscribers.js")),
+    ("lib/provider/client.js", include_str!("../node/lib/provider/client.js")),
+    SUCCESSOR,
+];
+
 /// What calculates tokens, wherever it is done.
 const SUCCESSOR: (&str, &str) = ("lib/successor.js", include_str!("../node/lib/successor.js"));
 
@@ -236,7 +243,8 @@ pub fn files(plan: &Plan, services: &[Integrated<'_>]) -> Result<Files, EmitErro
         (!plan.api.pages.is_empty(), ACCOUNT_PAGE),
         (plan.api.takes_issued_tokens(), LIB_OF_ISSUER),
         (!mails.is_empty(), LIB_OF_MAILS),
-        (speaks || !mails.is_empty(), LIB_OF_DELIVERIES),
+        (speaks || !mails.is_empty() || plan.api.subscribers.is_some(), LIB_OF_DELIVERIES),
+        (plan.api.subscribers.is_some(), LIB_OF_SUBSCRIBERS),
         (speaks, LIB_OF_SERVICES),
         (!plan.api.senders_secrets().is_empty(), LIB_OF_SENDERS),
         (services.iter().any(Integrated::gets_tokens), LIB_OF_TOKENS),
@@ -261,6 +269,15 @@ pub fn files(plan: &Plan, services: &[Integrated<'_>]) -> Result<Files, EmitErro
     files.insert("package.json".to_owned(), package(plan));
     if !mails.is_empty() {
         files.insert("mails.json".to_owned(), pretty(&mails));
+    }
+    if let Some(subscribers) = &plan.api.subscribers {
+        let offers: BTreeMap<&str, Option<&str>> = subscribers
+            .offers
+            .iter()
+            .map(|offer| (offer.event.as_str(), offer.owner.as_ref().map(|owner| owner.as_str())))
+            .collect();
+        let told = json!({ "offers": offers, "disableAfter": subscribers.disable_after_seconds });
+        files.insert("subscribers.json".to_owned(), pretty(&told));
     }
     let cases = cases::all(plan, services);
     if let Some(signatures) = cases::signatures(plan, services) {
@@ -362,6 +379,7 @@ fn rendered(plan: &Plan, services: &[Integrated<'_>], application: &driver::Appl
         other => context! { sub => CASE_OTHER, sid => CASE_OTHER_SESSION, role => CASE_ROLE },
         endpoints => !plan.api.endpoints.is_empty(),
         mails => !plan.api.mails.is_empty(),
+        subscribers => plan.api.subscribers.is_some(),
         suppresses => plan.has_suppressions(),
         shares_secret => plan.shares_secret() || services.iter().any(|one| one.plan.keeps_tokens()),
         mail_languages => languages(&plan.api.mails),

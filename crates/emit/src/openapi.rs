@@ -8,6 +8,7 @@ mod parameters;
 mod patch;
 mod problems;
 mod schema;
+mod subscribed;
 
 pub use parameters::{Parameter, comparison_text, operation_parameters};
 pub use problems::problem_example;
@@ -66,7 +67,7 @@ pub fn document(plans: &[&Plan]) -> String {
     if !schemes.is_empty() {
         components.insert("securitySchemes".to_owned(), security_schemes(&schemes));
     }
-    let document = json!({
+    let mut document = json!({
         "openapi": match writer.format {
             DocumentationFormat::OpenApi30 => "3.0.3",
             DocumentationFormat::OpenApi31 => "3.1.0",
@@ -77,6 +78,10 @@ pub fn document(plans: &[&Plan]) -> String {
         "paths": paths,
         "components": components,
     });
+    let messages = subscribed::messages(plans);
+    if writer.format == DocumentationFormat::OpenApi31 && !messages.is_empty() {
+        document["webhooks"] = messages.into();
+    }
     let mut text = serde_json::to_string_pretty(&document).expect("plain data with text keys");
     text.push('\n');
     text

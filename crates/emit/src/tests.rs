@@ -170,6 +170,7 @@ fn body(fields: &[(&str, FieldType, Presence)]) -> Step {
             bounds: vocab::Bounds::default(),
             default: None,
             entries: None,
+            words: Vec::new(),
             description: "one | two".into(),
         })
         .collect();

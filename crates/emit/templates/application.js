@@ -14,12 +14,17 @@ import { createApplication } from './lib/application.js';
 {% if cors %}
 import { allowedOrigins } from './lib/cors.js';
 {% endif %}
-{% if mails or speaks %}
+{% if mails or speaks or subscribers %}
 import { addDeliveryMetrics } from './lib/delivery/metrics.js';
 {% if speaks %}
 import { carrierOf } from './lib/delivery/steps.js';
 {% endif %}
+{% if subscribers %}
+import { Subscribers } from './lib/delivery/subscribers.js';
+{% endif %}
+{% if mails or speaks %}
 import { Deliveries } from './lib/delivery/worker.js';
+{% endif %}
 {% endif %}
 {% if mails %}
 import { openMailer } from './lib/mail/mailer.js';
@@ -88,7 +93,10 @@ export function buildApplication(database{% if endpoints or brought %}, counts{%
   const mails = JSON.parse(readFileSync(new URL('mails.json', import.meta.url), 'utf8'));
   const mailer = openMailer({ mails, task: '{{ scope }}', folder: new URL('data/mail/', import.meta.url){% if not suppresses %}, suppresses: false{% endif %} });
 {% endif %}
-{% if mails or speaks %}
+{% if subscribers %}
+  const subscribers = JSON.parse(readFileSync(new URL('subscribers.json', import.meta.url), 'utf8'));
+{% endif %}
+{% if mails or speaks or subscribers %}
 {% if speaks %}
   const accounts = [{% for service in services if service.account %}{% if not loop.first %}, {% endif %}{{ service.opened }}{% endfor %}];
 {% endif %}
@@ -99,6 +107,9 @@ export function buildApplication(database{% if endpoints or brought %}, counts{%
 {% endif %}
 {% if mails %}
     new Deliveries({ database, account: mailer, carrier: mailer.carrier }),
+{% endif %}
+{% if subscribers %}
+    new Subscribers({ database, offered: subscribers, task: '{{ scope }}' }),
 {% endif %}
   ];
   addDeliveryMetrics(metrics.registry, deliveries);

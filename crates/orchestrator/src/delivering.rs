@@ -16,7 +16,8 @@ use connect::delivery::{
     BreakerState, Carriers, Deliveries, LaneRules, Listeners, Services, Settings, Snapshot, Steps, Told, Wiring,
     from_text,
 };
-use connect::mail::{Mailer, Mails, Sending};
+use connect::mail::{Mailer, Mails, Sending, Successor};
+use connect::subscribers::Subscribers;
 use jiff::{SignedDuration, Timestamp};
 use manifest::point::Point;
 use plan::database::Connection;
@@ -186,6 +187,8 @@ pub(crate) type Counts = Arc<Mutex<Vec<Counting>>>;
 /// The workers of a workspace, one for each database that has an outbox.
 pub(crate) struct Workers {
     running: Vec<((Engine, Connection), Deliveries)>,
+    /// What looks who subscribes.
+    watching: Vec<JoinHandle<()>>,
     /// Those whose database nobody serves any more.
     ending: Vec<JoinHandle<()>>,
     bells: Arc<Mutex<Vec<Arc<Notify>>>>,
@@ -199,7 +202,7 @@ pub(crate) struct Workers {
 impl Drop for Workers {
     fn drop(&mut self) {
         self.ringer.abort();
-        self.forgetter.iter().for_each(JoinHandle::abort);
+        self.forgetter.iter().chain(&self.watching).for_each(JoinHandle::abort);
     }
 }
 
@@ -216,10 +219,20 @@ impl Workers {
             }
         });
         let tokens = Tokens::new(Arc::new(kept));
-        Self { running: Vec::new(), ending: Vec::new(), bells, counts, tokens, ringer, forgetter: None }
+        Self {
+            running: Vec::new(),
+            watching: Vec::new(),
+            ending: Vec::new(),
+            bells,
+            counts,
+            tokens,
+            ringer,
+            forgetter: None,
+        }
     }
 
-    /// Has deliveries made for these plans, whatever was delivered for before. `sending` says how mails leave, where any are sent.
+    /// Has deliveries made for these plans, whatever was delivered for before. `sending` says how mails leave, where any are sent, and
+    /// `subscribing` how messages to subscribers do.
     ///
     /// # Errors
     /// Why nothing can be sent from this machine.
@@ -229,7 +242,9 @@ impl Workers {
         players: &Players,
         settings: &WorkspaceSettings,
         sending: Option<&Sending>,
+        subscribing: Option<&Subscribing>,
     ) -> Result<(), String> {
+        self.watching.drain(..).for_each(|watching| watching.abort());
         let mut databases: Vec<(Engine, Connection)> = Vec::new();
         // On documents nothing is there that could be delivered: the planner refuses services and mails.
         let may_deliver =
@@ -250,15 +265,30 @@ impl Workers {
             let Some(store) = here.first().map(|one| one.store.clone()) else { continue };
             let client = Client::new(players.simulated(settings))?;
             let caller = Caller::sharing(client, self.tokens.clone(), Arc::new(Timestamp::now));
-            let wiring = wiring(&here, delivered, caller, store.clone(), sending);
-            match self.running.iter().find(|(known, _)| *known == database) {
-                Some((_, deliveries)) => deliveries.follow(wiring).await,
+            let subscribers = match subscribing {
+                Some(subscribing) => subscribing.of(&here, &store)?,
+                None => None,
+            };
+            if let Some(subscribers) = &subscribers
+                && let Err(error) = subscribers.look().await
+            {
+                tracing::warn!(error = %error, "who subscribes to events was not read");
+            }
+            let wiring = wiring(&here, delivered, caller, store.clone(), sending, subscribers.as_ref());
+            let lanes = match self.running.iter().find(|(known, _)| *known == database) {
+                Some((_, deliveries)) => {
+                    deliveries.follow(wiring).await;
+                    deliveries.lanes()
+                }
                 None => {
                     let settings = Settings { seed: seed(), ..Settings::default() };
                     let deliveries = Deliveries::start(store, wiring, settings);
+                    let lanes = deliveries.lanes();
                     self.running.push((database, deliveries));
+                    lanes
                 }
-            }
+            };
+            self.watching.extend(subscribers.map(|subscribers| tokio::spawn(subscribers.watch(lanes))));
         }
         let heard = delivered.iter().flat_map(Heard::of).collect();
         if let Some(before) = self.forgetter.replace(tokio::spawn(forget(heard))) {
@@ -273,6 +303,7 @@ impl Workers {
 
     /// Finishes what is under way and gives the rest back.
     pub async fn stop(mut self) {
+        self.watching.drain(..).for_each(|watching| watching.abort());
         for (_, deliveries) in std::mem::take(&mut self.running) {
             deliveries.stop().await;
         }
@@ -282,6 +313,24 @@ impl Workers {
         }
         // A token that is on its way here may be the only one that leads to the next.
         self.tokens.settled().await;
+    }
+}
+
+/// How messages to subscribers leave.
+pub(crate) struct Subscribing {
+    /// What makes a secret of its id.
+    pub successor: Successor,
+    /// Whether addresses that are not public are called too.
+    pub anywhere: bool,
+}
+
+impl Subscribing {
+    /// Those of the plans of one database.
+    fn of(&self, here: &[&Delivered<'_>], store: &Store) -> Result<Option<Arc<Subscribers>>, String> {
+        let client = if self.anywhere { Client::anywhere()? } else { Client::new(Vec::new())? };
+        let offered = here.iter().filter_map(|one| one.plan.api.subscribers.as_ref());
+        let subscribers = Subscribers::of(offered, store.clone(), client, Arc::clone(&self.successor));
+        Ok(subscribers.map(Arc::new))
     }
 }
 
@@ -335,6 +384,7 @@ fn wiring(
     caller: Caller,
     store: Store,
     sending: Option<&Sending>,
+    subscribers: Option<&Arc<Subscribers>>,
 ) -> Wiring {
     let mut also: BTreeMap<EventName, Vec<EventName>> = BTreeMap::new();
     for event in here.iter().flat_map(|one| &one.plan.api.events) {
@@ -356,6 +406,7 @@ fn wiring(
     let mails = Arc::new(Mails::new(mails));
     let sending = sending.filter(|_| !mails.is_empty());
     lanes.extend(sending.map(|sending| (INTEGRATION.to_owned(), sending.lane())));
+    lanes.extend(subscribers.map(|subscribers| subscribers.lane()));
     let told = services.into_iter().map(|(plan, account, since_ms)| Told {
         account: account.clone(),
         points: plan.points.clone(),
@@ -367,8 +418,9 @@ fn wiring(
     let suppressions = has_suppressions.then(|| store.clone());
     let steps = Steps::new(Arc::clone(&services), caller, store);
     let mailer = sending.map(|sending| Mailer::new(Arc::clone(&mails), sending.clone(), suppressions));
-    let carrier = Arc::new(Carriers { steps, mailer });
-    Wiring { lanes, routes: Arc::new(Listeners { services, mails }), carrier }
+    let subscribers = subscribers.cloned();
+    let carrier = Arc::new(Carriers { steps, mailer, subscribers: subscribers.clone() });
+    Wiring { lanes, routes: Arc::new(Listeners { services, mails, subscribers }), carrier }
 }
 
 /// Where deliveries of a task stand among others.

@@ -1,7 +1,8 @@
-//! How mails leave a workspace: what its environment and its secrets say comes in, a way to send goes out. Where nobody has said how, mails
+//! How mails and messages to subscribers leave a workspace: what its environment and its secrets say comes in, a way to send goes out. Where nobody has said how, mails
 //! become files of the workspace, and nothing claims that they were sent.
 
 use crate::account;
+use crate::delivering::Subscribing;
 use crate::failure::Failure;
 use crate::workspace::Workspace;
 use connect::mail::{Sender, Sending, Server, Successor, Way};
@@ -17,6 +18,9 @@ pub(crate) const SERVER: &str = "SMTP_URL";
 pub(crate) const FROM: &str = "MAIL_FROM";
 /// The language of those of whom nobody knows one.
 pub(crate) const LANGUAGE: &str = "MAIL_LANGUAGE";
+
+/// `allow`: subscribers may be where nothing public is.
+pub(crate) const PRIVATE_ADDRESSES: &str = "WEBHOOK_PRIVATE_ADDRESSES";
 
 /// What is given of that.
 struct Given {
@@ -51,6 +55,21 @@ pub(crate) fn sending(workspace: &Workspace, plans: &[&Plan], site: &str) -> Res
     let (way, from) = way(&given, workspace.mail_folder());
     let language = given.language.map(|language| language.expose().clone());
     Ok(Sending { site: site.to_owned(), from, language, way, successor })
+}
+
+/// How messages to subscribers leave the workspace.
+///
+/// # Errors
+/// Where the secrets cannot be read.
+pub(crate) fn subscribing(workspace: &Workspace) -> Result<Subscribing, Box<Failure>> {
+    let secret = account::shared_secret(workspace)?;
+    let anywhere = std::env::var(PRIVATE_ADDRESSES).is_ok_and(|said| said.trim() == "allow");
+    if anywhere {
+        tracing::warn!(
+            "`{PRIVATE_ADDRESSES}=allow`: messages to subscribers may go to addresses of this machine and of private networks"
+        );
+    }
+    Ok(Subscribing { successor: Arc::new(move |id: &str| serve::successor(&secret, id)), anywhere })
 }
 
 /// That no mail will leave, where an API sends any and nobody has said by which server.

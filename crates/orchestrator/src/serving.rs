@@ -392,7 +392,11 @@ impl ActivePlans {
             ),
         };
         sending.iter().for_each(mailing::tell);
-        let following = workers.follow(&delivered, players, &self.settings, sending.as_ref());
+        let subscribing = match self.plans.iter().any(|active| active.plan.api.subscribers.is_some()) {
+            true => Some(mailing::subscribing(workspace).map_err(ServeFailure::Account)?),
+            false => None,
+        };
+        let following = workers.follow(&delivered, players, &self.settings, sending.as_ref(), subscribing.as_ref());
         following.await.map_err(ServeFailure::Sending)
     }
 

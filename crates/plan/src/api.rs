@@ -5,6 +5,7 @@ use crate::hearing::Hearing;
 use crate::mail::Mail;
 use crate::procedure::{Item, Procedure, Roles, Scheme, Step, Trigger};
 use crate::scope::Scope;
+use crate::subscribers::Subscribers;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use vocab::{EntityName, EventName, FieldName, FieldType, PolicyName, RoleName, ScopeToken, TaskId};
@@ -31,6 +32,9 @@ pub struct ApiPlan {
     /// Who signs in here; none where nobody does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accounts: Option<Accounts>,
+    /// Who else is told of its events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscribers: Option<Subscribers>,
     /// Whether pages of other origins may call it.
     pub cors: Cors,
     /// Which document the task asked for.
@@ -275,6 +279,7 @@ impl ApiPlan {
     pub fn shares_secret(&self) -> bool {
         let calculates = |endpoint: &Endpoint| endpoint.first(|step| matches!(step, Step::Successor(_)).then_some(()));
         self.accounts.is_some()
+            || self.subscribers.is_some()
             || self.mails.iter().any(Mail::has_token)
             || self.endpoints.iter().any(|endpoint| calculates(endpoint).is_some())
     }

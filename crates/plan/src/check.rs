@@ -332,6 +332,7 @@ impl Checker {
                 self.value(first, slots);
                 self.value(second, slots);
             }
+            Value::Prefixed(_, inner) => self.value(inner, slots),
             Value::Sum(slot, _) => self.slot(slot, slots),
             Value::Slot(slot) | Value::Field(slot, _) | Value::Given(slot, _) => self.slot(slot, slots),
             Value::Changed(changes, _, row) => {

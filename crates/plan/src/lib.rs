@@ -20,6 +20,7 @@ pub mod scope;
 pub mod service;
 pub mod service_case;
 pub mod shape;
+pub mod subscribers;
 pub mod system;
 pub mod trouble;
 pub mod uses;
@@ -38,6 +39,7 @@ pub use query::{Query, Write};
 pub use scope::{Access, Scope};
 pub use service::{ReturnPage, ServicePlan};
 pub use shape::{Entries, Shape, ShapeField};
+pub use subscribers::Subscribers;
 pub use value::Value;
 
 use serde::{Deserialize, Serialize};

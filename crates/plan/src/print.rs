@@ -633,6 +633,7 @@ fn value(given: &Value) -> String {
         Value::Else(first, second) => format!("{} else {}", value(first), value(second)),
         Value::Times(first, second) => format!("{} times {}", value(first), value(second)),
         Value::Sum(slot, field) => format!("sum of {field} of {slot}"),
+        Value::Prefixed(text, inner) => format!("`{text}` and {}", value(inner)),
         Value::Request(RequestValue::Address) => "request.address".to_owned(),
         Value::Request(RequestValue::Id) => "request.id".to_owned(),
         Value::Request(RequestValue::Path(name)) => format!("request.path.{name}"),

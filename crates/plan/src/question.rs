@@ -247,6 +247,7 @@ impl Asker {
             }
             Value::Changed(changes, _, row) => self.known.contains(changes) && self.known.contains(row),
             Value::Else(first, second) | Value::Times(first, second) => self.knows(first) && self.knows(second),
+            Value::Prefixed(_, inner) => self.knows(inner),
             Value::Record(fields) => fields.iter().all(|(_, value)| self.knows(value)),
         }
     }

@@ -38,6 +38,9 @@ pub struct ShapeField {
     /// What each entry of a list is; the field holds a document then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entries: Option<Box<Entries>>,
+    /// What each entry of a list of words may be; the field holds a document then, a list of some of them, each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub words: Vec<String>,
     /// One sentence for documents.
     pub description: String,
 }

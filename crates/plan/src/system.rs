@@ -1,13 +1,15 @@
-//! The tables that APIs and services bring with them: the outbox and what becomes of its events, to whom no mail goes, the inbox, the API
+//! The tables that APIs and services bring with them: the outbox and what becomes of its events, to whom no mail goes, who subscribes to them, the inbox, the API
 //! keys and the answers kept for idempotency keys.
 
 mod accounts;
 mod delivery;
 mod mail;
+mod subscription;
 
 pub use accounts::{accounts, identities, mailed_tokens, of_accounts, refresh_tokens, sessions, signing_keys};
 pub use delivery::{deliveries, delivery_attempts, kept_tokens, of_deliveries, remembered_values};
 pub use mail::mail_suppressions;
+pub use subscription::{webhook_subscriptions, webhook_subscriptions_of_users};
 
 use crate::database::{Column, Compared, Index, Nullability, Rules, Sensitivity, Table, Uniqueness};
 use vocab::{ColumnName, FieldType, IndexName, TableName};
@@ -195,6 +197,7 @@ mod tests {
         assert_eq!(super::remembered_values().columns.len(), 5);
         assert_eq!(super::kept_tokens().columns.len(), 5);
         assert_eq!(super::mail_suppressions().columns.len(), 4);
+        assert_eq!(super::webhook_subscriptions().columns.len(), 15);
         assert_eq!(super::api_keys().columns.len(), 11);
         assert_eq!(super::idempotency_answers().columns.len(), 6);
         assert_eq!(super::inbox_events().columns.len(), 7);

@@ -122,6 +122,7 @@ fn shape(name: &str, names: &[&str]) -> Shape {
             bounds: vocab::Bounds::default(),
             default: None,
             entries: None,
+            words: Vec::new(),
             description: String::new(),
         })
         .collect();

@@ -39,6 +39,9 @@ pub fn uses(plan: &Plan) -> Uses {
     if plan.has_suppressions() {
         found.suppressions();
     }
+    if plan.api.subscribers.is_some() {
+        found.subscribers();
+    }
     if plan.intake().is_some() {
         found.heard();
     }
@@ -208,6 +211,17 @@ impl Found<'_> {
         used.reads.extend(all.clone());
         used.inserts.extend(all);
         used.deletes = true;
+    }
+
+    /// The worker looks who subscribes, keeps how deliveries went, and tells of it.
+    fn subscribers(&mut self) {
+        let table = system::webhook_subscriptions();
+        let names = |wanted: &[&str]| wanted.iter().filter_map(|name| ColumnName::parse(name).ok()).collect::<Vec<_>>();
+        let used = self.of(&table.name);
+        used.reads.extend(table.columns.iter().map(|column| column.name.clone()));
+        used.updates.extend(names(&["failing_since", "warned_at", "disabled_at", "status"]));
+        let outbox = system::outbox_events();
+        self.of(&outbox.name).inserts.extend(names(&["id", "name", "payload", "occurred_at"]));
     }
 
     /// What was heard is forgotten when the provider does not say it again any more.

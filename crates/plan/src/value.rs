@@ -30,6 +30,8 @@ pub enum Value {
     Times(Box<Value>, Box<Value>),
     /// The sum of the decimal numbers in that field of a list of records; null as above.
     Sum(SlotName, FieldName),
+    /// A text with a value behind it.
+    Prefixed(String, Box<Value>),
     /// What only the request knows.
     Request(RequestValue),
     /// A record.

@@ -18,6 +18,7 @@ use crate::selling;
 use crate::service::checkout::Selling;
 use crate::service::shop::Shelves;
 use crate::subject::Known;
+use crate::subscribers;
 use catalog::{Catalog, Field, Presence, Sensitivity};
 use plan::accounts::Accounts;
 use plan::accounts::{FAILED_LOGINS, Newcomers};
@@ -81,6 +82,8 @@ pub fn design(
         events: Vec::new(),
         brought: Vec::new(),
         brought_by_newsletter: Vec::new(),
+        brought_for_subscribers: Vec::new(),
+        owners: BTreeMap::new(),
         known_by: KnownBy::of(requirements),
         confirms: false,
         owned: BTreeMap::new(),
@@ -99,6 +102,8 @@ pub fn design(
     let (whole, brought) = newsletter::with_companions(whole, catalog);
     designer.decide_newsletter(brought);
     let whole = selling::with_companions(whole, catalog);
+    let (whole, brought) = subscribers::with_companions(whole);
+    designer.decide_subscribers(brought);
     designer.confirms = newsletter::is_confirmed(&whole, catalog);
     let requirements = &whole;
     let name = api_name(requirements);
@@ -114,6 +119,7 @@ pub fn design(
         requirements.endpoints.iter().filter_map(|endpoint| designer.endpoint(endpoint, &known)).collect();
     let accounts = designer.accounts(&mut endpoints, requirements, held, &name);
     designer.further_policies(&endpoints);
+    let subscribers = designer.subscribers(requirements);
     let of_accounts = accounts.iter().flat_map(|_| account::pages(requirements, catalog));
     let pages = of_accounts.chain(newsletter::pages(requirements, catalog)).collect();
     designer.system_tables(&endpoints);
@@ -131,6 +137,7 @@ pub fn design(
         mails: Vec::new(),
         pages,
         accounts,
+        subscribers,
         cors,
         documentation,
     };
@@ -158,6 +165,10 @@ struct Designer<'a> {
     brought: Vec<String>,
     /// Those that came with a newsletter.
     brought_by_newsletter: Vec<String>,
+    /// Those by which subscriptions are managed.
+    brought_for_subscribers: Vec<String>,
+    /// By which field of an event it is known whose it is.
+    owners: BTreeMap<EventName, FieldName>,
     known_by: KnownBy,
     /// Whether subscriptions to newsletters are confirmed.
     confirms: bool,
@@ -206,7 +217,7 @@ impl Designer<'_> {
             self.problems.push(problem);
             return None;
         }
-        self.problems.extend(path_taken(endpoint).into_iter().chain(overrides::check_access(endpoint)));
+        self.refuse(path_taken(endpoint).into_iter().chain(overrides::check_access(endpoint)).collect());
         let cache = overrides::cache(endpoint).map_err(|problem| self.problems.push(problem)).ok();
         let mut inferred =
             infer(endpoint, requirements, self.catalog).map_err(|problem| self.problems.push(problem)).ok()?;
@@ -215,6 +226,13 @@ impl Designer<'_> {
         }
         if self.brought_by_newsletter.contains(&subject_of(endpoint)) {
             "it comes with the newsletter".clone_into(&mut inferred.reason);
+        }
+        if self.brought_for_subscribers.contains(&subject_of(endpoint)) {
+            "it comes with the subscribers".clone_into(&mut inferred.reason);
+        }
+        if inferred.behaviour.works_on == WorksOn::Subscriptions && requirements.subscribers.is_none() {
+            self.problems.push(subscribers::unoffered(endpoint));
+            return None;
         }
         let resolved = entity::resolve(endpoint, &inferred, known).map_err(|problems| self.refuse(problems)).ok()?;
         self.problems.extend(lacking(endpoint, &inferred, &resolved).or_else(|| secret_required(endpoint, &resolved)));
@@ -257,7 +275,8 @@ impl Designer<'_> {
         let name = |rule: &spec::FieldRule| rule.name.value.clone();
         let named: Vec<_> = endpoint.validation.iter().map(name).collect();
         let required: Vec<_> = endpoint.validation.iter().filter(is_required).map(name).collect();
-        let mut parent = known.parent(endpoint);
+        let manages = inferred.behaviour.works_on == WorksOn::Subscriptions;
+        let mut parent = known.parent(endpoint).filter(|_| !manages);
         let table = resolved.table();
         let owner = self.owner(endpoint, inferred, guarded.scheme, &table, parent.as_mut(), known);
         let owner = owner.map_err(|problem| self.problems.push(problem)).ok()?;
@@ -280,6 +299,9 @@ impl Designer<'_> {
             sold.by(self.payments, self.catalog)
         });
         let selling = selling.transpose().map_err(|problems| self.refuse(problems)).ok()?;
+        let offered = known.requirements.subscribers.iter().flat_map(|subscribers| &subscribers.events);
+        let offers: Vec<EventName> = offered.map(|event| event.value.clone()).collect();
+        let hears_own = subscribers::hears_own(known.requirements);
         let given = Given {
             entity,
             asked: &resolved.asked,
@@ -306,7 +328,10 @@ impl Designer<'_> {
             known_by: self.known_by,
             consents: consents.as_ref(),
             heard: None,
+            offers: &offers,
+            hears_own,
             needs_user: owner.is_some()
+                || manages && hears_own
                 || parent.as_ref().is_some_and(|parent| parent.owner.is_some())
                 || guarded.role.is_some()
                 || condition.iter().any(condition::asks_for_caller)
@@ -325,6 +350,9 @@ impl Designer<'_> {
         self.decisions.extend(open);
         let scope = behaved.table.as_ref().and_then(|table| ask_for_scope(&mut behaved.body, &table.name));
         let events = self.events(endpoint, inferred, &mut behaved)?;
+        if let Some(owner) = &owner {
+            self.owners.extend(events.iter().map(|event| (event.clone(), owner.clone())));
+        }
         let format =
             overrides::write_rows(endpoint, &mut behaved).map_err(|problem| self.problems.push(problem)).ok()?;
         self.decide_endpoint(endpoint, inferred, &behaved, &events, format);
@@ -813,6 +841,32 @@ impl Designer<'_> {
                 self.policies.push(policy);
             }
         }
+    }
+
+    fn decide_subscribers(&mut self, brought: Vec<String>) {
+        let reason = "the task says `subscribers`: whoever is told of events has to be able to manage that";
+        self.decide_brought("subscribers", &brought, reason);
+        self.brought_for_subscribers = brought;
+    }
+
+    /// What others may subscribe to.
+    fn subscribers(&mut self, requirements: &ApiRequirements) -> Option<plan::Subscribers> {
+        let offered = subscribers::offered(requirements, &self.events, &self.owners);
+        let offered = offered.map_err(|problems| self.refuse(problems)).ok()??;
+        subscribers::events().into_iter().for_each(|event| self.add_event(event, &requirements.place));
+        let names: Vec<String> = offered.offers.iter().map(|offer| format!("`{}`", offer.event)).collect();
+        let whose = match subscribers::hears_own(requirements) {
+            true => "each user of the own alone",
+            false => "everybody who may subscribe of all of them",
+        };
+        let decision = format!(
+            "may hear of {}, {whose}; who fails for {} seconds is disabled",
+            names.join(", "),
+            offered.disable_after_seconds
+        );
+        let reason = "the task says `subscribers`; messages are signed as Standard Webhooks has it".to_owned();
+        self.decide(Phase::ImplementEndpointLogic, "subscribers", decision, reason);
+        Some(offered)
     }
 
     fn decide_newsletter(&mut self, brought: Vec<String>) {

@@ -15,6 +15,7 @@ mod record_list;
 mod record_merge;
 mod record_replace;
 mod record_update;
+mod subscription;
 mod webhook;
 
 pub use self::record_list::MAX_PAGE;
@@ -120,6 +121,10 @@ pub struct Given<'a> {
     pub consents: Option<&'a Table>,
     /// What it knows of the calls of a sender, where one calls.
     pub heard: Option<&'a Heard>,
+    /// The events that others may subscribe to.
+    pub offers: &'a [EventName],
+    /// Whether each user has to do with the own subscriptions alone.
+    pub hears_own: bool,
     /// Whether it must know which user calls.
     pub needs_user: bool,
 }
@@ -156,6 +161,8 @@ pub enum WorksOn {
     Account,
     /// It sells what a shop has; the fields that its endpoint names are words of a checkout.
     Shop,
+    /// It manages who is told of events at an address of their own.
+    Subscriptions,
     /// It has none.
     Nothing,
 }
@@ -507,6 +514,77 @@ const BEHAVIOURS: &[Behaviour] = &[
         lower: account::sessions::end,
         ..OF_ACCOUNTS
     },
+    Behaviour {
+        name: "webhook_subscribe",
+        does: "subscribes an address to events",
+        ways: &[(Method::Post, PathKind::Collection)],
+        lower: subscription::create,
+        ..OF_SUBSCRIPTIONS
+    },
+    Behaviour {
+        name: "webhook_subscriptions",
+        does: "lists subscriptions to events",
+        ways: &[(Method::Get, PathKind::Collection)],
+        lower: subscription::list,
+        ..OF_SUBSCRIPTIONS
+    },
+    Behaviour {
+        name: "webhook_subscription",
+        does: "reads a subscription to events",
+        ways: &[(Method::Get, PathKind::Item)],
+        lower: subscription::get,
+        ..OF_SUBSCRIPTIONS
+    },
+    Behaviour {
+        name: "webhook_subscription_change",
+        does: "changes a subscription to events",
+        ways: &[(Method::Patch, PathKind::Item)],
+        lower: subscription::change,
+        ..OF_SUBSCRIPTIONS
+    },
+    Behaviour {
+        name: "webhook_unsubscribe",
+        does: "ends a subscription to events",
+        ways: &[(Method::Delete, PathKind::Item)],
+        lower: subscription::end,
+        ..OF_SUBSCRIPTIONS
+    },
+    Behaviour {
+        name: "webhook_secret",
+        does: "tells the secret of a subscription",
+        ways: &[(Method::Get, PathKind::Collection)],
+        lower: subscription::secret,
+        ..OF_SUBSCRIPTIONS
+    },
+    Behaviour {
+        name: "webhook_secret_rotate",
+        does: "gives a subscription another secret",
+        ways: &[(Method::Post, PathKind::Collection)],
+        lower: subscription::rotate,
+        ..OF_SUBSCRIPTIONS
+    },
+    Behaviour {
+        name: "webhook_test",
+        does: "sends a subscription a test event",
+        ways: &[(Method::Post, PathKind::Collection)],
+        lower: subscription::test,
+        ..OF_SUBSCRIPTIONS
+    },
+    Behaviour {
+        name: "webhook_deliveries",
+        does: "lists what was sent to a subscription",
+        ways: &[(Method::Get, PathKind::Collection)],
+        thing: Some("webhook_delivery"),
+        lower: subscription::deliveries,
+        ..OF_SUBSCRIPTIONS
+    },
+    Behaviour {
+        name: "webhook_replay",
+        does: "sends a subscription again what it did not take",
+        ways: &[(Method::Post, PathKind::Collection)],
+        lower: subscription::replay,
+        ..OF_SUBSCRIPTIONS
+    },
 ];
 
 /// Takes the calls of a sender: no task asks for it by name, only by `webhook`.
@@ -539,6 +617,9 @@ pub const CHECKOUT: &str = "checkout";
 pub const CHECKOUT_STATUS: &str = "checkout_status";
 /// What all behaviours of shops have in common.
 const OF_SHOPS: Behaviour = Behaviour { in_parents: false, works_on: WorksOn::Shop, ..PLAIN };
+/// What all behaviours of subscriptions to events have in common.
+const OF_SUBSCRIPTIONS: Behaviour =
+    Behaviour { works_on: WorksOn::Subscriptions, thing: Some("webhook_subscription"), ..PLAIN };
 /// What all behaviours of accounts have in common.
 const OF_ACCOUNTS: Behaviour = Behaviour { in_parents: false, works_on: WorksOn::Account, ..PLAIN };
 
@@ -1227,6 +1308,7 @@ pub fn shape_field(field: &Field, presence: Presence) -> ShapeField {
         bounds: field.bounds.clone(),
         default: field.default.clone().filter(|_| presence == Presence::Optional),
         entries: None,
+        words: Vec::new(),
         description: field.description.clone(),
     }
 }

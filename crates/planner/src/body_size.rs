@@ -95,6 +95,7 @@ mod tests {
                 bounds: Bounds::default(),
                 default: None,
                 entries: None,
+                words: Vec::new(),
                 description: String::new(),
             };
             Shape { name: "A".to_owned(), fields: vec![field] }

@@ -88,6 +88,8 @@ codes! {
     OWNER_UNSAID = "IP292";
     /// An endpoint works on accounts of others, and everybody may call it.
     ACCOUNTS_OPEN = "IP296";
+    /// Subscribers are offered what is no event of the API, or nothing says who they are.
+    SUBSCRIBERS_DO_NOT_FIT = "IP374";
     /// Endpoints or a service would stand on documents, which is not built.
     STANDS_ON_DOCUMENTS = "IP380";
     /// Backups that contradict themselves.

@@ -34,6 +34,7 @@ pub fn hold(plan: &Plan, place: &Place) -> Result<(), Vec<Diagnostic>> {
         (plan.api.accounts.is_some(), "people who sign in"),
         (plan.api.takes_issued_tokens(), "tokens of another issuer"),
         (!plan.api.mails.is_empty(), "mails"),
+        (plan.api.subscribers.is_some(), "subscribers of events"),
     ];
     found.extend(parts.into_iter().filter(|(is_there, _)| *is_there).map(|(_, what)| what.to_owned()));
     for endpoint in &plan.api.endpoints {

@@ -9,10 +9,11 @@ use crate::behaviour::{Reference, WorksOn};
 use crate::codes::{NOT_INFERRED, OVERRIDE_NOT_BUILT, SECRET_FIELD};
 use crate::intent::{Inferred, target};
 use crate::subject::{Known, entity_name};
+use crate::subscribers;
 use crate::table::{self, OWN_COLUMNS};
 use catalog::{Catalog, Entity, Field, Presence, Sensitivity};
 use field::{LINE_MAX, described, made, narrowed};
-use plan::Table;
+use plan::{Table, system};
 use spec::{Endpoint, FieldRule, closest};
 use vocab::{Bounds, Diagnostic, EntityName, FieldName, FieldType, TableName};
 
@@ -53,6 +54,16 @@ impl Resolved {
 pub fn resolve(endpoint: &Endpoint, inferred: &Inferred, known: &Known<'_>) -> Result<Resolved, Vec<Diagnostic>> {
     if inferred.behaviour.works_on == WorksOn::Nothing {
         return Ok(Resolved::new(nothing(inferred.behaviour.name), Vec::new(), Vec::new()));
+    }
+    if inferred.behaviour.works_on == WorksOn::Subscriptions {
+        let table = match subscribers::hears_own(known.requirements) {
+            true => system::webhook_subscriptions_of_users(),
+            false => system::webhook_subscriptions(),
+        };
+        return Ok(Resolved {
+            held: Some(table),
+            ..Resolved::new(nothing("webhook_subscription"), Vec::new(), Vec::new())
+        });
     }
     if inferred.behaviour.works_on == WorksOn::Account {
         return of_people(endpoint, inferred, known);

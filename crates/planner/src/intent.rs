@@ -176,7 +176,8 @@ fn unknown(endpoint: &Endpoint, stated: &spec::Spanned<vocab::BehaviorName>) -> 
 /// What is done with accounts, what a shop does and what takes a mailed token has names of its own.
 fn is_proposed(behaviour: &Behaviour, endpoint: &Endpoint) -> bool {
     let takes_token = [CONFIRM_NEWSLETTER, LEAVE_NEWSLETTER].contains(&behaviour.name);
-    let is_common = !takes_token && !matches!(behaviour.works_on, WorksOn::Account | WorksOn::Shop);
+    let is_common =
+        !takes_token && !matches!(behaviour.works_on, WorksOn::Account | WorksOn::Shop | WorksOn::Subscriptions);
     is_common && behaviour.fits(endpoint).is_ok()
 }
 

@@ -28,6 +28,7 @@ mod seed;
 mod selling;
 mod service;
 mod subject;
+mod subscribers;
 mod summary;
 mod table;
 

@@ -223,6 +223,7 @@ impl Part {
             bounds: Bounds::default(),
             default: None,
             entries: Some(Box::new(Entries { shape, max })),
+            words: Vec::new(),
             description: format!("Made together with it, each as `{subject}` makes it."),
         });
         body.insert(input + 1, Item::Do(step));
@@ -382,6 +383,7 @@ impl Inlined<'_> {
             Value::Times(first, second) => both(first, second).map(|(first, second)| Value::Times(first, second))?,
             Value::Request(RequestValue::Path(_)) => return None,
             Value::Literal(_) | Value::Now | Value::Today | Value::After(_) | Value::Request(_) => value.clone(),
+            Value::Prefixed(text, inner) => Value::Prefixed(text.clone(), Box::new(self.value(inner)?)),
             Value::Given(..) | Value::Changed(..) | Value::Sum(..) | Value::Record(_) => return None,
         })
     }

@@ -103,6 +103,7 @@ pub fn design(
         mails: Vec::new(),
         pages: Vec::new(),
         accounts: None,
+        subscribers: None,
         cors: Cors::Off,
         documentation: DocumentationFormat::OpenApi31,
     };

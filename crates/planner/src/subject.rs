@@ -37,7 +37,11 @@ impl<'a> Known<'a> {
                     named.extend(inferred.entity.clone());
                     entity_name(endpoint, &inferred, catalog, tables)
                 }
-                WorksOn::EntityOfOthers | WorksOn::Account | WorksOn::Shop | WorksOn::Nothing => None,
+                WorksOn::EntityOfOthers
+                | WorksOn::Account
+                | WorksOn::Shop
+                | WorksOn::Subscriptions
+                | WorksOn::Nothing => None,
             }
         };
         let subjects = requirements.endpoints.iter().map(subject).collect();

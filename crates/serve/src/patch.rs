@@ -344,6 +344,7 @@ mod tests {
             bounds: Bounds::default(),
             default,
             entries: None,
+            words: Vec::new(),
             description: String::new(),
         };
         let optional = Presence::Optional;

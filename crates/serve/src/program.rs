@@ -419,6 +419,8 @@ pub(crate) enum Expression {
     After(u32),
     Else(Box<Expression>, Box<Expression>),
     Times(Box<Expression>, Box<Expression>),
+    /// A text with a value behind it.
+    Prefixed(Arc<str>, Box<Expression>),
     /// The position of the field in the records of the list.
     Sum(usize, usize),
     Address,
@@ -1044,6 +1046,9 @@ impl Compiler<'_> {
             Value::Else(first, second) => Expression::Else(Box::new(self.value(first)?), Box::new(self.value(second)?)),
             Value::Times(first, second) => {
                 Expression::Times(Box::new(self.value(first)?), Box::new(self.value(second)?))
+            }
+            Value::Prefixed(text, inner) => {
+                Expression::Prefixed(Arc::from(text.as_str()), Box::new(self.value(inner)?))
             }
             Value::Sum(slot, field) => {
                 let (number, position) = self.field(slot, field)?;

@@ -1533,6 +1533,10 @@ impl Frame {
                 }
                 _ => Datum::Null,
             },
+            Expression::Prefixed(before, inner) => match self.value(inner) {
+                Datum::Null => Datum::Null,
+                value => Datum::Text(format!("{before}{}", value.plain())),
+            },
             Expression::Sum(slot, position) => {
                 let Slot::List(rows, _) = &self.slots[*slot] else {
                     unreachable!("a checked procedure sums up lists only")

@@ -254,7 +254,20 @@ pub(crate) fn value(field: &ShapeField, given: &Json) -> Result<Datum, Why> {
     match (typed(&field.field_type, lengths, given)?, field.presence) {
         (Datum::Null, Presence::Required) => Err(Why::new("required", "is required")),
         (Datum::Null, Presence::Optional) => Ok(field.default.clone().unwrap_or(Datum::Null)),
+        (Datum::Json(list), _) if !field.words.is_empty() => words(&field.words, list),
         (datum, _) => formed(field.format, within(&field.bounds.of_type(&field.field_type), datum)?),
+    }
+}
+
+/// A list of some of the words, each once.
+fn words(known: &[String], given: Json) -> Result<Datum, Why> {
+    let Json::Array(list) = &given else { return Err(Why::new("type", "must be a list")) };
+    let is_known = |word: &Json| word.as_str().is_some_and(|word| known.iter().any(|known| known == word));
+    let is_new = |(index, word): (usize, &Json)| !list[..index].contains(word);
+    let fits = !list.is_empty() && list.iter().all(is_known) && list.iter().enumerate().all(is_new);
+    match fits {
+        true => Ok(Datum::Json(given)),
+        false => Err(Why::new("format", format!("must be a list of some of {}, each once", known.join(", ")))),
     }
 }
 

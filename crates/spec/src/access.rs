@@ -72,7 +72,7 @@ const CONDITIONAL: &[Field] = &[
     optional("hide", "Fields of its records that its answers do not have.", schema::list_of_identifiers),
 ];
 
-fn who_schema() -> Json {
+pub(crate) fn who_schema() -> Json {
     let role = schema::pattern(&format!("{ROLE}{0}(, *{0})*", schema::IDENTIFIER));
     let scope = schema::pattern(&format!("{SCOPE}[!#-\\[\\]-~]{{1,200}}"));
     schema::either([schema::word::<AccessWord>(), role, scope])
@@ -111,7 +111,8 @@ pub(crate) fn lower_access(lowering: &mut Lowering<'_>, node: &Node) -> Stated {
     Stated { who, condition, hidden }
 }
 
-fn lower_who(lowering: &mut Lowering<'_>, node: &Node) -> Option<Spanned<Access>> {
+/// Checks who may call, where nothing else may be said.
+pub(crate) fn lower_who(lowering: &mut Lowering<'_>, node: &Node) -> Option<Spanned<Access>> {
     let text = lowering.text(Label::Field("access"), node)?;
     let access = match (AccessWord::from_word(text), text.strip_prefix(ROLE)) {
         (Some(AccessWord::Public), _) => Access::Public,

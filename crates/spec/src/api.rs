@@ -9,6 +9,7 @@ use crate::lower::{Block, Label, Lowering};
 use crate::rate_limit::{self, RateLimit};
 use crate::schema;
 use crate::source::Spanned;
+use crate::subscribers::{self, Subscribers};
 use crate::word::words;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -25,6 +26,8 @@ pub struct ApiRequirements {
     pub rate_limiting: Option<Spanned<RateLimit>>,
     /// What the task asks for by name, without repetition.
     pub security_features: Vec<Spanned<SecurityFeature>>,
+    /// Who else is told of its events; nobody where nothing is said.
+    pub subscribers: Option<Subscribers>,
     /// The documentation to write.
     pub documentation_format: DocumentationFormat,
     /// Where `api_requirements` stands.
@@ -81,6 +84,11 @@ const FIELDS: &[Field] = &[
         schema::list_of_words::<SecurityFeature>,
     ),
     optional(
+        "subscribers",
+        "Which events others may subscribe to, at addresses of their own, and who may do so.",
+        subscribers::schema,
+    ),
+    optional(
         "documentation_format",
         "The documentation to write; `openapi_3.1` when absent.",
         schema::word::<DocumentationFormat>,
@@ -102,15 +110,21 @@ pub(crate) fn lower(lowering: &mut Lowering<'_>, entry: &Entry) -> Option<ApiReq
     let security_features = block.node("security_features").map_or_else(Vec::new, |node| {
         lowering.distinct("security_features", node, |lowering, label, item| lowering.word(label, item))
     });
+    let subscribers = block.node("subscribers").map(|node| subscribers::lower(lowering, node));
     let documentation_format = block
         .node("documentation_format")
         .and_then(|node| lowering.word(Label::Field("documentation_format"), node))
         .map_or(DocumentationFormat::OpenApi31, |format| format.value);
+    let subscribers = match subscribers {
+        Some(found) => Some(found?),
+        None => None,
+    };
     Some(ApiRequirements {
         kind: kind?,
         endpoints: endpoints?,
         rate_limiting,
         security_features,
+        subscribers,
         documentation_format,
         place: lowering.source.place(entry.key_span),
     })

@@ -6,6 +6,7 @@ mod round;
 pub(crate) mod words;
 
 pub use read::{AttemptRow, Backlog, DeliveryFilter, DeliveryRow, Replayed};
+pub(crate) use round::deliver_to;
 
 use std::collections::BTreeSet;
 
@@ -48,10 +49,9 @@ pub struct NewDelivery {
 pub trait Routes: Send + Sync {
     /// The deliveries of an event, at most one for an integration.
     fn deliveries(&self, event: &OutboxEvent) -> Vec<NewDelivery>;
-    /// An integration of which somebody else who makes deliveries may know nothing, and the events that it is told of; none where there is
-    /// no such.
-    fn overlooked(&self) -> Option<(&str, Vec<&str>)> {
-        None
+    /// Integrations of which somebody else who makes deliveries may know nothing, and the events that each is told of.
+    fn overlooked(&self) -> Vec<(&str, Vec<&str>)> {
+        Vec::new()
     }
     /// A new id, later than those before.
     fn new_id(&self) -> String;

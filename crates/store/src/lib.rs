@@ -22,6 +22,7 @@ mod rehearsal;
 mod renewing;
 mod sqlite;
 mod store;
+pub mod subscription;
 mod way_in;
 
 pub use api_key::ApiKeyRow;

@@ -35,7 +35,7 @@ fn look_up(answers: impl Fn(usize) -> Vec<Ipv4Addr> + Send + Sync + 'static) -> 
 
 fn client(ours: &[SocketAddr], look_up: LookUp, roots: Vec<reqwest::Certificate>) -> Client {
     let connect_within = Duration::from_millis(400);
-    Client::from_parts(ours.to_vec(), None, Parts { look_up, is_open, connect_within, roots }).unwrap()
+    Client::from_parts(ours.to_vec(), None, Parts { look_up, is_open, in_clear: false, connect_within, roots }).unwrap()
 }
 
 fn to(address: SocketAddr) -> Client {

@@ -57,6 +57,8 @@ pub struct Carried {
     pub remembered: Vec<Remembered>,
     /// How what went wrong is tried again, where that is not as everything of the destination is.
     pub retry: Option<Retry>,
+    /// Behind how long, in milliseconds, where that is no chance.
+    pub wait_ms: Option<i64>,
 }
 
 /// What came of carrying a delivery, in a word.
@@ -119,7 +121,7 @@ impl Carried {
     pub fn of(outcome: Outcome) -> Self {
         let (progress, code, problem, record) = (None, None, None, None);
         let in_doubt = matches!(outcome, Outcome::UnknownEffect | Outcome::PutAside | Outcome::Interrupted);
-        Self { outcome, in_doubt, progress, code, problem, record, remembered: Vec::new(), retry: None }
+        Self { outcome, in_doubt, progress, code, problem, record, remembered: Vec::new(), retry: None, wait_ms: None }
     }
 }
 
@@ -202,6 +204,12 @@ impl Dispatcher {
 
     /// Who there is to deliver to from now on. What is under way to somebody else ends as it began.
     pub fn follow(&mut self, lanes: impl IntoIterator<Item = (String, LaneRules)>, now: i64) {
+        self.lanes(lanes, now);
+        self.looks_back = Dispatched { at: to_text(now - FIRST_LOOK_BACK), id: String::new() };
+    }
+
+    /// The same where nobody is new who may have been overlooked.
+    pub fn lanes(&mut self, lanes: impl IntoIterator<Item = (String, LaneRules)>, now: i64) {
         self.lanes.values_mut().for_each(|lane| lane.is_closing = true);
         for (integration, rules) in lanes {
             match self.lanes.get_mut(&integration) {
@@ -210,7 +218,6 @@ impl Dispatcher {
             }
         }
         self.lanes.retain(|_, lane| !lane.is_closing || lane.under_way > 0);
-        self.looks_back = Dispatched { at: to_text(now - FIRST_LOOK_BACK), id: String::new() };
     }
 
     /// There may be new events.
@@ -552,7 +559,7 @@ fn next(
         Outcome::Transient | Outcome::UnknownEffect if failed >= retry.attempts => {
             return (DeliveryState::Dead, failed, now);
         }
-        Outcome::Transient | Outcome::UnknownEffect => (failed, now + wait(failed)),
+        Outcome::Transient | Outcome::UnknownEffect => (failed, now + carried.wait_ms.unwrap_or_else(|| wait(failed))),
         Outcome::Interrupted => (failed, now),
         // Nothing was wrong with it: it is no attempt in vain.
         Outcome::RateLimited(asked) => {

@@ -1,9 +1,10 @@
-//! Everybody who is told of events: services and the people who get mails. An event comes in, the deliveries to all of them go out, and each
+//! Everybody who is told of events: services, the people who get mails, and subscribers. An event comes in, the deliveries to all of them go out, and each
 //! delivery goes to whoever carries it.
 
 use super::steps::{Services, Steps};
 use super::worker::{Carrier, Carrying, Hold};
 use crate::mail::{Mailer, Mails};
+use crate::subscribers::Subscribers;
 use plan::mail::INTEGRATION;
 use std::sync::Arc;
 use store::delivery::{Leased, NewDelivery, OutboxEvent, Routes};
@@ -14,17 +15,22 @@ pub struct Listeners {
     pub services: Arc<Services>,
     /// Those who get mails.
     pub mails: Arc<Mails>,
+    /// Those who are told at addresses of their own, where there may be any.
+    pub subscribers: Option<Arc<Subscribers>>,
 }
 
 impl Routes for Listeners {
     fn deliveries(&self, event: &OutboxEvent) -> Vec<NewDelivery> {
         let mut deliveries = self.services.deliveries(event);
         deliveries.extend(self.mails.deliveries(event));
+        deliveries.extend(self.subscribers.iter().flat_map(|subscribers| subscribers.deliveries(event)));
         deliveries
     }
 
-    fn overlooked(&self) -> Option<(&str, Vec<&str>)> {
-        self.mails.overlooked()
+    fn overlooked(&self) -> Vec<(&str, Vec<&str>)> {
+        let mut overlooked = self.mails.overlooked();
+        overlooked.extend(self.subscribers.iter().flat_map(|subscribers| subscribers.overlooked()));
+        overlooked
     }
 
     fn new_id(&self) -> String {
@@ -38,10 +44,15 @@ pub struct Carriers {
     pub steps: Steps,
     /// Mails, where there are any.
     pub mailer: Option<Mailer>,
+    /// Messages to subscribers, where there may be any.
+    pub subscribers: Option<Arc<Subscribers>>,
 }
 
 impl Carrier for Carriers {
     fn carry<'a>(&'a self, delivery: &'a Leased, hold: &'a Hold) -> Carrying<'a> {
+        if let Some(subscribers) = self.subscribers.as_ref().filter(|one| one.carries(&delivery.integration)) {
+            return subscribers.carry(delivery, hold);
+        }
         match &self.mailer {
             Some(mailer) if delivery.integration == INTEGRATION => mailer.carry(delivery, hold),
             Some(_) | None => self.steps.carry(delivery, hold),

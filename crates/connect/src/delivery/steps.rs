@@ -366,6 +366,7 @@ impl Way<'_> {
             record: serde_json::to_string(&self.records).ok(),
             remembered: self.keeps.clone(),
             retry: self.retry.clone(),
+            wait_ms: None,
         }
     }
 }
@@ -387,6 +388,7 @@ fn failed(outcome: Outcome, why: &str) -> Carried {
         record: None,
         remembered: Vec::new(),
         retry: None,
+        wait_ms: None,
     }
 }
 

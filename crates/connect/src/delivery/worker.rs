@@ -78,6 +78,19 @@ enum Message {
     Carried { delivery: String, carried: Carried },
     Progressed { delivery: String, progress: String, remembered: Vec<Remembered>, saved: oneshot::Sender<()> },
     Follow(Wiring),
+    Lanes(Vec<(String, LaneRules)>),
+}
+
+/// Tells a worker whom else there is to deliver to, beside those of its wiring.
+#[derive(Clone)]
+pub struct LaneSender(mpsc::Sender<Message>);
+
+impl LaneSender {
+    /// Those, and none of those that were told before.
+    pub async fn follow(&self, lanes: Vec<(String, LaneRules)>) {
+        // A worker that has ended delivers to nobody.
+        let _ = self.0.send(Message::Lanes(lanes)).await;
+    }
 }
 
 /// A worker that runs. It ends when this is dropped, at once; [`Deliveries::stop`] lets it finish.
@@ -103,6 +116,7 @@ impl Deliveries {
             store,
             wiring,
             dispatcher,
+            further: Vec::new(),
             messages: messages.clone(),
             tasks: BTreeMap::new(),
             saves: BTreeMap::new(),
@@ -110,6 +124,12 @@ impl Deliveries {
         };
         let worker = tokio::spawn(worker.run(inbox, Arc::clone(&news), ending));
         Self { messages, news, ends, tally, worker }
+    }
+
+    /// What tells it whom else there is to deliver to.
+    #[must_use]
+    pub fn lanes(&self) -> LaneSender {
+        LaneSender(self.messages.clone())
     }
 
     /// Says that this process has committed events.
@@ -159,6 +179,8 @@ struct Worker {
     store: Store,
     wiring: Wiring,
     dispatcher: Dispatcher,
+    /// To whom there is to deliver besides those of the wiring.
+    further: Vec<(String, LaneRules)>,
     messages: mpsc::Sender<Message>,
     tasks: BTreeMap<String, AbortHandle>,
     saves: BTreeMap<String, oneshot::Sender<()>>,
@@ -285,9 +307,13 @@ impl Worker {
                 self.saves.insert(delivery, saved);
             }
             Message::Follow(wiring) => {
-                self.dispatcher.follow(wiring.lanes.iter().cloned(), now());
+                self.dispatcher.follow(wiring.lanes.iter().chain(&self.further).cloned(), now());
                 self.wiring = wiring;
                 self.dispatcher.wake();
+            }
+            Message::Lanes(further) => {
+                self.dispatcher.lanes(self.wiring.lanes.iter().chain(&further).cloned(), now());
+                self.further = further;
             }
         }
     }

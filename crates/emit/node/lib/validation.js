@@ -2,7 +2,7 @@
 // booleans, decimal numbers, documents, and `null` or the field's default for what is absent. A shape is a list of fields:
 // { name, kind, format, required, minimum, maximum, default, of }. Kinds: 'line' (single line), 'text' (multi-line), 'email', 'phone',
 // 'url', 'choice' (with `words`), 'code' (with `letters`), 'date', 'timestamp', 'uuid', 'integer', 'decimal' (with `scale`),
-// 'boolean', 'json', 'list' (at most `maximum` records, each a shape of its own in `of`). Minimum and maximum bound the length of a text, and the value of a number (a decimal number is written
+// 'boolean', 'json' (with `words`: a list of some of them, each once), 'list' (at most `maximum` records, each a shape of its own in `of`). Minimum and maximum bound the length of a text, and the value of a number (a decimal number is written
 // as a text).
 
 import { readJson } from './body.js';
@@ -294,6 +294,7 @@ function checkField(given, field) {
   if (otherType && !otherType.accepts(given)) return { code: 'type', detail: otherType.detail };
   if (otherType?.refuses?.(given)) return { code: 'invalid_character', detail: 'must not contain control characters' };
   if (otherType?.outside) return otherType.outside(field);
+  if (kind === 'json' && field.words) return listOfWords(given, field.words);
   if (otherType) return within({ value: given }, field);
   if (typeof given !== 'string') return { code: 'type', detail: kind === 'decimal' ? 'must be a decimal number' : 'must be a string' };
   if (kind === 'decimal' && controls.test(given)) return { code: 'invalid_character', detail: 'must not contain control characters' };
@@ -309,6 +310,13 @@ function checkField(given, field) {
     return { code: 'format', detail: typeof rules.detail === 'function' ? rules.detail(field) : rules.detail };
   }
   return { value: rules.kept ? rules.kept(value) : value };
+}
+
+/** A list of some of the words, each once. */
+function listOfWords(given, words) {
+  if (!Array.isArray(given)) return { code: 'type', detail: 'must be a list' };
+  const isRight = given.length > 0 && given.every((word) => words.includes(word)) && new Set(given).size === given.length;
+  return isRight ? { value: given } : { code: 'format', detail: `must be a list of some of ${words.join(', ')}, each once` };
 }
 
 function defaultOf({ kind, scale, default: value = null }) {

@@ -26,6 +26,7 @@ pub fn view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
         signing_in => signing_in(plan, outlines),
         mail_pages => plan.api.pages.iter().map(page).collect::<Vec<_>>(),
         issued => issued(outlines),
+        subscribers => plan.api.subscribers.as_ref().map(subscribers),
         needed_scope => outlines.iter().find_map(|outline| outline.endpoint.scope()).map(ToString::to_string),
         policies => plan.api.policies.iter().map(|known| policy(known, counted(outlines, known))).collect::<Vec<_>>(),
         conditional => commands::conditional(outlines),
@@ -54,6 +55,23 @@ fn issued(outlines: &[Outline<'_>]) -> Option<Value> {
     let grants: BTreeSet<&str> = takes.filter_map(|outline| Some(outline.endpoint.grant()?.as_str())).collect();
     let grants = grants.into_iter().map(|grant| format!("`{grant}`")).collect::<Vec<_>>().join(", ");
     Some(context! { path => accounts::RESOURCE_PATH, grants })
+}
+
+/// What others may subscribe to.
+fn subscribers(subscribers: &plan::Subscribers) -> Value {
+    let names: Vec<String> = subscribers.offers.iter().map(|offer| format!("`{}`", offer.event)).collect();
+    let seconds = subscribers.disable_after_seconds;
+    let disable_after = match (seconds % 86_400, seconds / 86_400) {
+        (0, 1) => "a day".to_owned(),
+        (0, days) => format!("{days} days"),
+        _ => format!("{seconds} seconds"),
+    };
+    context! {
+        events => names.join(", "),
+        path => subscribers.path.as_str(),
+        own => subscribers.offers.iter().any(|offer| offer.owner.is_some()),
+        disable_after,
+    }
 }
 
 /// How people sign in, where they do.

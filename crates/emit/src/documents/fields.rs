@@ -95,6 +95,10 @@ pub fn described_type(field: &ShapeField) -> String {
         (Some(entries), _) => format!("list of 1 to {} objects", entries.max),
         // Its own bounds follow.
         (None, FieldType::Integer) if is_bounded => FieldType::Integer.describe(),
+        (None, FieldType::Json) if !field.words.is_empty() => {
+            let words: Vec<String> = field.words.iter().map(|word| format!("`{word}`")).collect();
+            format!("list of some of {}, each once", words.join(", "))
+        }
         (None, of) => rules(of),
     };
     if field.min_length > 1 {

@@ -158,7 +158,13 @@ fn rules(field: &ShapeField) -> Expression {
     let mut rules = vec![("name".to_owned(), Expression::text(quoted(field.name.as_str())))];
     match &field.entries {
         None if is_password(field) => rules.push(("kind".to_owned(), Expression::text("'password'"))),
-        None => rules.extend(type_rules(&field.field_type)),
+        None => {
+            rules.extend(type_rules(&field.field_type));
+            if !field.words.is_empty() {
+                let words = field.words.iter().map(|word| Expression::text(quoted(word)));
+                rules.push(("words".to_owned(), Expression::Array(words.collect())));
+            }
+        }
         Some(entries) => {
             rules.push(("kind".to_owned(), Expression::text("'list'")));
             rules.push(("maximum".to_owned(), Expression::text(entries.max.to_string())));

@@ -62,6 +62,7 @@ impl Writer<'_, '_> {
                 let local = self.local(slot);
                 Expression::text(format!("sum({local}.map((line) => line.{field}))"))
             }
+            Value::Prefixed(text, inner) => Expression::text(format!("`{text}${{{}}}`", self.value(inner)?.flat())),
             Value::Now => Expression::text("request.receivedAt"),
             Value::Today => Expression::text("request.receivedAt.slice(0, 10)"),
             Value::After(seconds) => Expression::text(format!("request.after({seconds})")),

@@ -9,7 +9,7 @@ use plan::Plan;
 use std::collections::BTreeSet;
 
 /// What `application.js` calls its own.
-const OWN: [&str; 22] = [
+const OWN: [&str; 23] = [
     "account",
     "accounts",
     "addAccountPages",
@@ -32,6 +32,7 @@ const OWN: [&str; 22] = [
     "openAccount",
     "openMailer",
     "openapi",
+    "subscribers",
 ];
 
 /// The parts, by their names.
@@ -49,7 +50,7 @@ pub struct Wiring {
 impl Wiring {
     pub fn of(plan: &Plan, services: &[Integrated<'_>]) -> Self {
         let mut names = Names::new(&OWN);
-        ["readFileSync", "Deliveries"].iter().for_each(|name| {
+        ["readFileSync", "Deliveries", "Subscribers"].iter().for_each(|name| {
             names.take(name);
         });
         // An API that a service brings is called like the service.

@@ -48,6 +48,9 @@ impl Writer {
         let mut schema = match (&field.field_type, field.presence) {
             (FieldType::Json, _) if field.entries.is_some() => self.list_schema(field),
             (FieldType::Decimal { scale }, _) => self.decimal_schema(*scale, &field.bounds.of_type(&field.field_type)),
+            (FieldType::Json, _) if !field.words.is_empty() => {
+                json!({"type": "array", "items": {"type": "string", "enum": field.words}, "minItems": 1, "uniqueItems": true})
+            }
             (FieldType::Json, _) => self.document_schema(),
             (FieldType::Integer, _) => bounded(type_schema(&field.field_type), &field.bounds),
             (_, Presence::Required) => value_schema(&field.field_type, field.min_length),

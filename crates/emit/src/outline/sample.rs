@@ -88,6 +88,7 @@ impl Outline<'_> {
                 | Value::Changed(..)
                 | Value::Times(..)
                 | Value::Sum(..)
+                | Value::Prefixed(..)
                 | Value::Now
                 | Value::Today
                 | Value::After(_)

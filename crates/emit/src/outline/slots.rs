@@ -82,6 +82,7 @@ impl Slots {
             Value::Literal(Datum::Null) => Nullability::Nullable,
             Value::Else(_, second) => self.nullability(second),
             Value::Field(slot, name) => self.field(slot, name).map_or(Nullability::Nullable, |field| field.nullability),
+            Value::Prefixed(_, inner) => self.nullability(inner),
             Value::Changed(..) => Nullability::Nullable,
             // A procedure asks whether there is one before it uses it.
             Value::Times(..) | Value::Sum(..) => Nullability::NotNull,
@@ -118,6 +119,7 @@ impl Slots {
             | Value::After(_)
             | Value::Times(..)
             | Value::Sum(..)
+            | Value::Prefixed(..)
             | Value::Record(_) => false,
         }
     }

@@ -79,6 +79,7 @@ pub fn slots_of_value(value: &Value, found: &mut BTreeSet<SlotName>) {
             slots_of_value(first, found);
             slots_of_value(second, found);
         }
+        Value::Prefixed(_, inner) => slots_of_value(inner, found),
         Value::Literal(_) | Value::Now | Value::Today | Value::After(_) | Value::Request(_) => {}
     }
 }

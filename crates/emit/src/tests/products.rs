@@ -115,6 +115,7 @@ fn shape() -> Shape {
         bounds: vocab::Bounds::default(),
         default: None,
         entries: None,
+        words: Vec::new(),
         description: format!("Its {name}."),
     });
     Shape { name: "Product".into(), fields: fields.collect() }

@@ -213,7 +213,7 @@ pub fn of_accounts() -> [Table; 5] {
     [accounts(), sessions(), refresh_tokens(), mailed_tokens(), signing_keys()]
 }
 
-fn leading(table: &str, column: &str, to: &str, target: &str, why: &str) -> Rules {
+pub(super) fn leading(table: &str, column: &str, to: &str, target: &str, why: &str) -> Rules {
     let key = ForeignKey {
         name: ConstraintName::parse(&format!("{table}_{column}_fkey")).expect("a literal that is a name"),
         columns: vec![column_name(column)],

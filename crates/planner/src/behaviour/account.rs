@@ -104,7 +104,7 @@ pub(super) fn nothing(writes: Writes) -> Item {
     Item::Exit(Response::Answer { status: 204, body: Vec::new(), tag: None, location: None }, writes)
 }
 
-fn said(
+pub(super) fn said(
     name: &str,
     field_type: FieldType,
     format: Option<FieldFormat>,
@@ -121,6 +121,7 @@ fn said(
         bounds: Bounds::default(),
         default: None,
         entries: None,
+        words: Vec::new(),
         description: description.to_owned(),
     }
 }
@@ -142,7 +143,7 @@ pub(super) fn body(shape: &str, fields: Vec<ShapeField>) -> Item {
     Item::Let(slot("input"), Step::Validate(Input::Body(Shape { name: shape.to_owned(), fields })))
 }
 
-fn told(name: &str, value: Value, field_type: FieldType, description: &str) -> ResponseField {
+pub(super) fn told(name: &str, value: Value, field_type: FieldType, description: &str) -> ResponseField {
     ResponseField { name: field_name(name), value, field_type, entries: None, description: description.to_owned() }
 }
 

@@ -429,6 +429,7 @@ pub(super) fn said(name: &str, field_type: FieldType, presence: Presence, descri
         bounds: Bounds::default(),
         default: None,
         entries: None,
+        words: Vec::new(),
         description: description.to_owned(),
     }
 }

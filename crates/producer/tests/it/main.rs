@@ -45,6 +45,7 @@ mod senders;
 mod simulators;
 mod standing;
 mod status;
+mod subscribers;
 mod tokens;
 mod typed_client;
 mod values;

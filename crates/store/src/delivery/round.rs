@@ -230,8 +230,21 @@ impl Work<'_, '_> {
     /// Whoever makes the deliveries of an event may know nothing of one integration: its own are made behind it. They wait, and are leased
     /// like all others.
     async fn look_back(&mut self) -> Result<(), StoreError> {
+        let (round, routes) = (self.round, self.routes);
+        let Some(from) = &round.looks_back else { return Ok(()) };
+        for (integration, names) in routes.overlooked() {
+            self.look_back_for(from, integration, names).await?;
+        }
+        Ok(())
+    }
+
+    async fn look_back_for(
+        &mut self,
+        from: &Dispatched,
+        integration: &str,
+        names: Vec<&str>,
+    ) -> Result<(), StoreError> {
         let (round, words, routes) = (self.round, self.words, self.routes);
-        let (Some(from), Some((integration, names))) = (&round.looks_back, routes.overlooked()) else { return Ok(()) };
         let time = words.time();
         let query = words.text(&format!(
             "SELECT e.id, e.name, e.payload, e.occurred_at, e.dispatched_at FROM outbox_events AS e WHERE e.dispatched_at >= {time} AND (e.dispatched_at > {time} OR e.id > ?) \
@@ -243,7 +256,11 @@ impl Work<'_, '_> {
         let given: Vec<Datum> = given.map(|text| Datum::Text(text.to_owned())).collect();
         let rows = self.transaction.read(&query, &given).await?;
         if let Some(last) = rows.last().filter(|_| rows.len() == EVENTS_OF_ROUND as usize) {
-            self.done.looked_back_to = Some(Dispatched { at: text(last, 4)?, id: text(last, 0)? });
+            let last = Dispatched { at: text(last, 4)?, id: text(last, 0)? };
+            // Of several the one goes on who has come least far.
+            let known = self.done.looked_back_to.take();
+            let is_behind = |known: &Dispatched| (&known.at, &known.id) <= (&last.at, &last.id);
+            self.done.looked_back_to = Some(known.filter(is_behind).unwrap_or(last));
         }
         let events = rows.iter().map(event).collect::<Result<Vec<_>, _>>()?;
         let wanted: Vec<(&OutboxEvent, NewDelivery)> = events
@@ -257,7 +274,7 @@ impl Work<'_, '_> {
         for (event, _) in &wanted {
             self.transaction.read(&lock, &[Datum::Text(event.id.clone())]).await?;
         }
-        let known = self.known(&wanted).await?;
+        let known = known(&mut self.transaction, words, &wanted).await?;
         let new = wanted.iter().filter(|(event, one)| !known.contains(&(event.id.clone(), one.integration.clone())));
         let new: Vec<BatchRow> = new.map(|(event, delivery)| new_row(event, delivery, false, round, words)).collect();
         if !new.is_empty() {
@@ -338,7 +355,7 @@ impl Work<'_, '_> {
             .iter()
             .flat_map(|event| self.routes.deliveries(event).into_iter().map(move |delivery| (event, delivery)))
             .collect();
-        let known = self.known(&wanted).await?;
+        let known = known(&mut self.transaction, words, &wanted).await?;
         let mut new = Vec::new();
         let mut free = (round.at_most as usize).saturating_sub(self.done.leased.len());
         for (event, delivery) in wanted {
@@ -365,21 +382,42 @@ impl Work<'_, '_> {
         let seen: Vec<BatchRow> = seen.collect();
         words.change(&mut self.transaction, Change::Update("outbox_events"), DISPATCHED, &seen).await
     }
+}
 
-    /// Deliveries that are there already, of events that somebody has made new again.
-    async fn known(
-        &mut self,
-        wanted: &[(&OutboxEvent, NewDelivery)],
-    ) -> Result<BTreeSet<(String, String)>, StoreError> {
-        let ids: BTreeSet<&str> = wanted.iter().map(|(event, _)| event.id.as_str()).collect();
-        let asked: Vec<BatchRow> = ids.into_iter().map(|id| row([("event_id", given(id))])).collect();
-        if asked.is_empty() {
-            return Ok(BTreeSet::new());
-        }
-        let outputs = "t.event_id, t.integration";
-        let rows = self.words.of(&mut self.transaction, outputs, "outbox_deliveries", EVENT_ID, &asked).await?;
-        rows.iter().map(|row| Ok((text(row, 0)?, text(row, 1)?))).collect()
+/// Makes deliveries of an event to whom there is none yet; they wait. Returns how many.
+pub(crate) async fn deliver_to(
+    transaction: &mut Transaction<'_>,
+    words: Words,
+    event: &OutboxEvent,
+    wanted: &[NewDelivery],
+    now: &str,
+) -> Result<usize, StoreError> {
+    // Others may be at it at the same time.
+    let lock = words.text(&format!("SELECT id FROM outbox_events WHERE id = ?{}", words.locking()));
+    transaction.read(&lock, &[Datum::Text(event.id.clone())]).await?;
+    let wanted: Vec<(&OutboxEvent, NewDelivery)> = wanted.iter().map(|one| (event, one.clone())).collect();
+    let known = known(transaction, words, &wanted).await?;
+    let round = Round { now: now.to_owned(), ..Round::default() };
+    let new = wanted.iter().filter(|(event, one)| !known.contains(&(event.id.clone(), one.integration.clone())));
+    let new: Vec<BatchRow> = new.map(|(event, delivery)| new_row(event, delivery, false, &round, words)).collect();
+    words.change(transaction, Change::Insert("outbox_deliveries"), NEW, &new).await?;
+    Ok(new.len())
+}
+
+/// Deliveries that are there already, of events that somebody has made new again.
+async fn known(
+    transaction: &mut Transaction<'_>,
+    words: Words,
+    wanted: &[(&OutboxEvent, NewDelivery)],
+) -> Result<BTreeSet<(String, String)>, StoreError> {
+    let ids: BTreeSet<&str> = wanted.iter().map(|(event, _)| event.id.as_str()).collect();
+    let asked: Vec<BatchRow> = ids.into_iter().map(|id| row([("event_id", given(id))])).collect();
+    if asked.is_empty() {
+        return Ok(BTreeSet::new());
     }
+    let outputs = "t.event_id, t.integration";
+    let rows = words.of(transaction, outputs, "outbox_deliveries", EVENT_ID, &asked).await?;
+    rows.iter().map(|row| Ok((text(row, 0)?, text(row, 1)?))).collect()
 }
 
 fn attempt(ended: &Recorded, now: &str) -> Option<BatchRow> {

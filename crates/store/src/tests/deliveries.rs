@@ -552,8 +552,8 @@ impl Routes for Overlooked {
         ToShop.deliveries(event)
     }
 
-    fn overlooked(&self) -> Option<(&str, Vec<&str>)> {
-        Some(("shop", vec!["order_cancelled", "order_created"]))
+    fn overlooked(&self) -> Vec<(&str, Vec<&str>)> {
+        vec![("shop", vec!["order_cancelled", "order_created"])]
     }
 
     fn new_id(&self) -> String {

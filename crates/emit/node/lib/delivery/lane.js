@@ -130,21 +130,21 @@ export class Lane {
    * What came of an attempt: where the delivery is behind it, how often it was tried in vain then, and when it is due.
    * @param {{ attempts: number, triedSince: Date }} one
    * @param {string} outcome see `steps.js`
-   * @param {{ wait?: number, retry?: object }} [said] how long the destination asks us to wait, in milliseconds; how it is tried
-   *   again, where that is not as everything there
+   * @param {{ wait?: number, retry?: object, again?: number }} [said] how long the destination asks us to wait, in milliseconds; how it is
+   *   tried again, where that is not as everything there, and behind how long, where that is no chance
    */
-  ended(now, one, outcome, { wait, retry = this.#service.retry } = {}) {
+  ended(now, one, outcome, { wait, retry = this.#service.retry, again } = {}) {
     this.underWay -= 1;
     if (outcome === 'delivered' || outcome === 'permanent') this.breaker.well();
     else if (outcome === 'transient' || outcome === 'unknown_effect') this.breaker.failed(now);
     else if (outcome === 'authentication') this.breaker.trip(now);
     else this.breaker.unknown();
-    const next = this.#next(now, one, outcome, wait, retry);
+    const next = this.#next(now, one, outcome, { asked: wait, retry, again });
     const isLate = now - one.triedSince.getTime() >= retry.forHours * HOUR;
     return isLate && next.state === 'waiting' ? { state: 'dead', attempts: one.attempts + 1, due: now } : next;
   }
 
-  #next(now, { attempts }, outcome, asked, retry) {
+  #next(now, { attempts }, outcome, { asked, retry, again }) {
     const failed = attempts + 1;
     const dead = { state: 'dead', attempts: failed, due: now };
     const pause = () => backOff(this.#random, retry.firstWait, retry.mostWaitSeconds * 1000, failed);
@@ -156,7 +156,7 @@ export class Lane {
         return dead;
       case 'transient':
       case 'unknown_effect':
-        return failed >= retry.attempts ? dead : { state: 'waiting', attempts: failed, due: now + pause() };
+        return failed >= retry.attempts ? dead : { state: 'waiting', attempts: failed, due: now + (again ?? pause()) };
       case 'interrupted':
         return { state: 'waiting', attempts: failed, due: now };
       case 'authentication':

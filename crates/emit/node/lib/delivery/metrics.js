@@ -17,7 +17,7 @@ export function addDeliveryMetrics(registry, workers) {
       collect() {
         this.reset();
         for (const deliveries of workers) {
-          for (const [labels, value] of values(deliveries.snapshot())) this.set(labels, value);
+          for (const snapshot of deliveries.snapshots()) for (const [labels, value] of values(snapshot)) this.set(labels, value);
         }
       },
     });
@@ -35,8 +35,9 @@ export function addDeliveryMetrics(registry, workers) {
     collect() {
       this.reset();
       for (const deliveries of workers) {
-        const { integration, attempts } = deliveries.snapshot();
-        for (const [outcome, count] of attempts) this.inc({ integration, outcome }, count);
+        for (const { integration, attempts } of deliveries.snapshots()) {
+          for (const [outcome, count] of attempts) this.inc({ integration, outcome }, count);
+        }
       }
     },
   });

@@ -36,6 +36,7 @@ const listOwnEvents = [
 ];
 const findDelivery = `SELECT id FROM outbox_deliveries WHERE event_id = ? AND integration = ?`;
 const insertDelivery = `INSERT INTO outbox_deliveries (id, event_id, event, integration, provider, priority, order_key, state, attempts, due_at, in_doubt, created_at, tried_since) VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', 0, ?, ?, ?, ?)`;
+const holdEvent = `SELECT id FROM outbox_events WHERE id = ?`;
 const markDispatched = `UPDATE outbox_events SET dispatched_at = ? WHERE id = ?`;
 const countBacklog = `SELECT state, COUNT(*) AS count, MIN(created_at) AS oldest FROM outbox_deliveries WHERE integration = ? AND state IN ('waiting', 'working', 'dead') GROUP BY state`;
 const findNext = `SELECT integration FROM outbox_deliveries WHERE integration > ? ORDER BY integration LIMIT 1`;
@@ -45,6 +46,8 @@ const forgetAttempts = `DELETE FROM outbox_attempts WHERE delivery_id = ?`;
 const forgetDelivery = `DELETE FROM outbox_deliveries WHERE id = ?`;
 const listOldEvents = `SELECT id FROM outbox_events WHERE dispatched_at < ? AND NOT EXISTS (SELECT 1 FROM outbox_deliveries WHERE outbox_deliveries.event_id = outbox_events.id) LIMIT ${FORGOTTEN_AT_ONCE}`;
 const forgetEvent = `DELETE FROM outbox_events WHERE id = ?`;
+// Subscriptions are called by their ids.
+const byThemselves = /^(?:mail|subscribers|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 // What was put aside has a body, and is left to a person.
 const listOldHeard = `SELECT id FROM inbox_events WHERE integration = ? AND received_at < ? AND body IS NULL LIMIT ${FORGOTTEN_AT_ONCE}`;
 const forgetHearing = `DELETE FROM inbox_events WHERE id = ?`;
@@ -86,6 +89,16 @@ export function doRound(database, round) {
   });
 }
 
+/** Has an event delivered to whom it is not delivered yet, at once. @param {{ id: string, name: string }} event */
+export function deliverTo(database, event, wanted) {
+  return database.transaction(async (transaction) => {
+    // Others may be at it at the same time.
+    await transaction.many(holdEvent + lock(transaction), [event.id]);
+    const now = new Date();
+    for (const made of wanted) await makeDelivery(transaction, event, made, now);
+  });
+}
+
 /** What an integration has kept of somebody; `undefined` where nothing. */
 export async function remembered(database, integration, name, whose) {
   return (await database.optional(findRemembered, [integration, name, whose], ofRemembered))?.value ?? undefined;
@@ -97,14 +110,14 @@ export async function backlog(database, integration) {
 }
 
 /**
- * An integration that events of this database are delivered to and that is none of these; `undefined` where there is none. Mails are looked
- * for by themselves: whoever sends them minds nobody else's deliveries.
+ * An integration that events of this database are delivered to and that is none of these; `undefined` where there is none. Mails and what
+ * subscribers hear are looked for by themselves: whoever sends them minds nobody else's deliveries.
  */
 export async function anotherIntegration(database, known) {
   // From one name to the next: what lies between is many deliveries.
   for (let last = ''; ; ) {
     const found = (await database.optional(findNext, [last]))?.integration;
-    if (found === undefined || !(found === 'mail' || known.includes(found))) return found;
+    if (found === undefined || !(byThemselves.test(found) || known.includes(found))) return found;
     last = found;
   }
 }
@@ -228,16 +241,21 @@ async function makeDeliveries(transaction, round) {
   const awaited = [];
   for (const event of events) {
     for (const made of deliveriesOf(event)) {
-      // It may be there already where somebody has made the event new again.
-      if ((await transaction.optional(findDelivery, [event.id, made.integration])) !== null) continue;
-      const dueAt = made.dueAt ?? now;
-      const values = [uuidv7(), event.id, event.name, made.integration, made.provider, made.priority, made.orderKey, dueAt, false, now, now];
-      await transaction.run(insertDelivery, values);
+      const dueAt = await makeDelivery(transaction, event, made, now);
       if (dueAt > now) awaited.push(dueAt);
     }
     if (!round.events) await transaction.run(markDispatched, [now, event.id]);
   }
   return { areMoreEvents: events.length === EVENTS_OF_ROUND, lastEvent: events.at(-1)?.id, awaited };
+}
+
+/** When it is due; `undefined` where it is there already, because somebody has made the event new again. */
+async function makeDelivery(transaction, event, made, now) {
+  if ((await transaction.optional(findDelivery, [event.id, made.integration])) !== null) return undefined;
+  const dueAt = made.dueAt ?? now;
+  const values = [uuidv7(), event.id, event.name, made.integration, made.provider, made.priority, made.orderKey, dueAt, false, now, now];
+  await transaction.run(insertDelivery, values);
+  return dueAt;
 }
 
 function newEvents(transaction, { events, integration }) {

@@ -34,6 +34,9 @@ export class Deliveries {
   #database;
   #account;
   #carrier;
+  #poll;
+  /** Whether somebody else wakes and stops it. */
+  #isKept;
   #lane;
   /** Behind which id its own events are looked for, where it has such. */
   #after;
@@ -61,11 +64,13 @@ export class Deliveries {
   #leaves = () => {};
 
   /**
-   * @param {{ database: import('../database.js').Database, account: object, carrier: object, random?: () => number }} parts `account` as
+   * @param {{ database: import('../database.js').Database, account: object, carrier: object, poll?: number, random?: () => number }} parts `account` as
    *   `../provider/account.js` or `../mail/mailer.js` opens it; `carrier` makes deliveries of events, for the services of its `tasks`, and
-   *   carries those of the account: `steps.js`, `mailer.js`
+   *   carries those of the account: `steps.js`, `mailer.js`; one with a `poll`, in milliseconds, is woken and stopped by whoever has made it
    */
-  constructor({ database, account, carrier, random = Math.random }) {
+  constructor({ database, account, carrier, poll, random = Math.random }) {
+    this.#poll = poll ?? POLL;
+    this.#isKept = poll !== undefined;
     this.#database = database;
     this.#account = account;
     this.#carrier = carrier;
@@ -79,8 +84,10 @@ export class Deliveries {
       logWarning(`nothing is brought to ${service.title}: events wait in the outbox`, { missing: problems });
       return;
     }
-    this.#database.beforeClose(() => this.stop());
-    this.#database.whenEmitted(() => this.wake());
+    if (!this.#isKept) {
+      this.#database.beforeClose(() => this.stop());
+      this.#database.whenEmitted(() => this.wake());
+    }
     this.#leaves = carriedHere(this.#account.name);
     this.#running = this.#run();
     this.#keepUp();
@@ -90,6 +97,12 @@ export class Deliveries {
   /** Says that this process has committed events. */
   wake() {
     this.#awaitsEvents = true;
+    this.#wake();
+  }
+
+  /** Says that there are deliveries that are due. */
+  look() {
+    this.#looks = true;
     this.#wake();
   }
 
@@ -112,6 +125,11 @@ export class Deliveries {
     return { integration: this.#account.name, ...this.#counts, isSpared: this.#lane.breaker.isOpen };
   }
 
+  /** Those of everything that it carries. */
+  snapshots() {
+    return [this.snapshot()];
+  }
+
   async #run() {
     while (!(this.#isEnding && this.#underWay.size === 0 && this.#pending.length === 0 && this.#abandoned.length === 0)) {
       const now = Date.now();
@@ -125,11 +143,11 @@ export class Deliveries {
   #round(now) {
     if (now < this.#resumesAt) return undefined;
     if (this.#pollsAt <= now) {
-      this.#pollsAt = now + POLL;
+      this.#pollsAt = now + this.#poll;
       this.#awaitsEvents = true;
       this.#looks = true;
     }
-    const makesDeliveries = this.#awaitsEvents && !this.#isEnding && (this.#isAlone || this.#carrier.events !== undefined);
+    const makesDeliveries = this.#carrier.deliveriesOf !== undefined && this.#awaitsEvents && !this.#isEnding && (this.#isAlone || this.#carrier.events !== undefined);
     const looks = !this.#isEnding && (this.#looks || this.#dueAt() <= now || makesDeliveries);
     const places = looks ? this.#lane.places(now) : 0;
     const expires = this.#expiresAt <= now;
@@ -315,7 +333,7 @@ export class Deliveries {
 
   #pause(milliseconds) {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, Math.min(milliseconds, POLL));
+      const timer = setTimeout(resolve, Math.min(milliseconds, this.#poll));
       this.#wake = () => {
         clearTimeout(timer);
         resolve();
@@ -348,7 +366,7 @@ export class Deliveries {
 
   /** Who makes deliveries of an event makes them for everybody: one that does not know everybody makes none. */
   async #lookForOthers() {
-    if (this.#carrier.events !== undefined) return;
+    if (this.#carrier.events !== undefined || this.#carrier.deliveriesOf === undefined) return;
     const other = await anotherIntegration(this.#database, this.#carrier.tasks);
     if (other !== undefined && this.#isAlone) {
       logWarning('an integration that this application does not know is told of the events of this database: `producer serve`, or an application written since, has to make the deliveries', { integration: other });

@@ -101,15 +101,25 @@ impl Workspace {
     pub fn completed_on(sample: Sample, url: String) -> Self {
         let workspace = Self::on(sample, url);
         let text = fs::read_to_string(sample.task()).unwrap();
-        let engine = workspace.url.as_deref().map(schema::engine_of).unwrap();
-        let place = format!("type: {engine}\n    connection: \"${{env:DATABASE_OF_TEST}}\"\n");
+        let place = workspace.place();
         // A sample that brings a database of its own is told where it is.
         let moved = text.replace(&format!("type: sqlite\n    name: {}\n", sample.database()), &place);
         if moved == text {
-            workspace.run_text(&BASE.replace("type: sqlite\n    name: base\n", &place)).must_end_with(0);
+            workspace.run_base();
         }
         workspace.run_text(&moved).must_end_with(0);
         workspace
+    }
+
+    /// What a database task says of the server's database.
+    fn place(&self) -> String {
+        let engine = self.url.as_deref().map(schema::engine_of).unwrap();
+        format!("type: {engine}\n    connection: \"${{env:DATABASE_OF_TEST}}\"\n")
+    }
+
+    /// Has the APIs of the workspace stand on the server's database.
+    pub fn run_base(&self) {
+        self.run_text(&BASE.replace("type: sqlite\n    name: base\n", &self.place())).must_end_with(0);
     }
 
     /// Another one beside it with the same files, on the same server where it stands on one.
