@@ -49,6 +49,8 @@ const USAGE: &str = "usage: cargo xtask <command>
         [--schemas 1000] [--engine sqlite|postgresql] [--seed 20260000]
   kills                 the server and the databases under it killed again and again while events are delivered
         [--kills 200]
+  drills                backups of MariaDB and PostgreSQL restored to random moments and held against a ledger, damaged ones refused
+        [--drills 300]
   races                 tokens refreshed a dozen times at once, over both servers, on every engine [--races 10000]
   schemathesis [--full] hold the OpenAPI documents against both servers (--full: every API, more requests, another seed each time)
   squawk                the statements for PostgreSQL, read by a linter of migrations
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
         ["schemathesis", "--full"] => Ok(schemathesis::run(&repository, schemathesis::Extent::Full)),
         ["roundtrip", options @ ..] => roundtrip::run(&repository, options),
         ["kills", options @ ..] => repeated::run(&repository, &repeated::KILLS, options),
+        ["drills", options @ ..] => repeated::run(&repository, &repeated::DRILLS, options),
         ["races", options @ ..] => repeated::run(&repository, &repeated::RACES, options),
         ["squawk"] => squawk::run(&repository),
         ["browse"] => browse::run(&repository),

@@ -1,6 +1,7 @@
 //! `cargo xtask kills`: the server, and the database under it, killed again and again while events come in and deliveries go out.
 //! `cargo xtask races`: tokens that are refreshed many times at once, over several servers. Comes in: how often; goes out: what the tests say,
 //! which do so a few times by themselves.
+//! `cargo xtask drills`: backups restored to random moments, held against a ledger that somebody wrote meanwhile.
 
 use std::process::ExitCode;
 
@@ -23,6 +24,9 @@ pub const KILLS: Repeated =
 /// One caller signed out, or one copy not caught, fails the tests. Each race is a dozen requests.
 pub const RACES: Repeated =
     Repeated { option: "--races", variable: "RACES", often: "10000", tests: "accounts::a_session_is_one" };
+/// One row too many or too few, or one damage that is not refused, fails the tests.
+pub const DRILLS: Repeated =
+    Repeated { option: "--drills", variable: "DRILLS", often: "300", tests: "database::drills::" };
 
 /// Runs the tests with as many repetitions.
 pub fn run(repository: &Repository, repeated: &Repeated, options: &[&str]) -> Result<ExitCode, String> {

