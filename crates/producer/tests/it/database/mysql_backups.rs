@@ -72,6 +72,13 @@ impl Shop {
     }
 }
 
+impl Drop for Shop {
+    fn drop(&mut self) {
+        // What came back runs on by itself, also where the test has failed.
+        let _ = end(&mut self.command(&self.workspace, &["db", "stop"]));
+    }
+}
+
 fn folders(folder: &Path) -> Vec<PathBuf> {
     let mut all: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     all.sort();
