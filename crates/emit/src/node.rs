@@ -380,6 +380,7 @@ fn rendered(plan: &Plan, services: &[Integrated<'_>], application: &driver::Appl
         endpoints => !plan.api.endpoints.is_empty(),
         mails => !plan.api.mails.is_empty(),
         subscribers => plan.api.subscribers.is_some(),
+        delivers => plan.api.subscribers.is_some() || !plan.api.mails.is_empty() || !services.is_empty(),
         suppresses => plan.has_suppressions(),
         shares_secret => plan.shares_secret() || services.iter().any(|one| one.plan.keeps_tokens()),
         mail_languages => languages(&plan.api.mails),

@@ -446,6 +446,7 @@ pub(crate) fn metrics(counts: &Counts) -> String {
     let now = Timestamp::now().as_millisecond();
     let (mut waiting, mut oldest) = (BTreeMap::<String, i64>::new(), BTreeMap::<String, i64>::new());
     let (mut attempts, mut breakers) = (BTreeMap::<String, i64>::new(), BTreeMap::<String, i64>::new());
+    let (mut took, mut delivered) = (BTreeMap::<String, f64>::new(), BTreeMap::<String, i64>::new());
     for snapshot in &snapshots {
         for of in &snapshot.backlog {
             let labels = format!("integration=\"{}\",state=\"{}\"", of.integration, of.state.as_str());
@@ -458,19 +459,52 @@ pub(crate) fn metrics(counts: &Counts) -> String {
             let labels = format!("integration=\"{integration}\",outcome=\"{outcome}\"");
             *attempts.entry(labels).or_default() += i64::try_from(*count).unwrap_or(i64::MAX);
         }
+        for (integration, of) in &snapshot.took {
+            *took.entry(format!("integration=\"{integration}\"")).or_default() += of.as_secs_f64();
+        }
+        for (integration, at_ms) in &snapshot.delivered_at {
+            let known = delivered.entry(format!("integration=\"{integration}\"")).or_default();
+            *known = (at_ms / 1000).max(*known);
+        }
         for (integration, state) in &snapshot.breakers {
             let is_open = i64::from(*state != BreakerState::Closed);
             let known = breakers.entry(format!("integration=\"{integration}\"")).or_default();
             *known = is_open.max(*known);
         }
     }
+    let whole =
+        |lines: BTreeMap<String, i64>| lines.into_iter().map(|(labels, value)| (labels, value.to_string())).collect();
+    let took = took.into_iter().map(|(labels, seconds)| (labels, format!("{seconds:.3}"))).collect();
     let mut text = String::new();
-    for (name, kind, help, lines) in [
-        ("deliveries", "gauge", "Deliveries that have not come out well yet, by integration and state.", waiting),
-        ("delivery_oldest_seconds", "gauge", "How long ago the oldest of them was made of its event.", oldest),
-        ("delivery_attempts_total", "counter", "Attempts to deliver that ended, by integration and outcome.", attempts),
-        ("delivery_breaker_open", "gauge", "Whether an integration is spared because it fails.", breakers),
-    ] {
+    let all: [(_, _, _, Vec<(String, String)>); 6] = [
+        (
+            "deliveries",
+            "gauge",
+            "Deliveries that have not come out well yet, by integration and state.",
+            whole(waiting),
+        ),
+        ("delivery_oldest_seconds", "gauge", "How long ago the oldest of them was made of its event.", whole(oldest)),
+        (
+            "delivery_attempts_total",
+            "counter",
+            "Attempts to deliver that ended, by integration and outcome.",
+            whole(attempts),
+        ),
+        (
+            "delivery_attempt_seconds_total",
+            "counter",
+            "How long the attempts of an integration have taken together.",
+            took,
+        ),
+        (
+            "delivery_last_success_timestamp_seconds",
+            "gauge",
+            "When a delivery to an integration came out well last, since this process began.",
+            whole(delivered),
+        ),
+        ("delivery_breaker_open", "gauge", "Whether an integration is spared because it fails.", whole(breakers)),
+    ];
+    for (name, kind, help, lines) in all {
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
         for (labels, value) in lines {
             let _ = writeln!(text, "{name}{{{labels}}} {value}");

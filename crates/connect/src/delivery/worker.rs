@@ -320,7 +320,7 @@ impl Worker {
 
     fn ended(&mut self, delivery: &str, carried: Carried) {
         self.saves.remove(delivery);
-        self.tally.ended(delivery, carried.outcome);
+        self.tally.ended(delivery, carried.outcome, now());
         let attempt = match carried.outcome {
             Outcome::Returned => None,
             _ => Some(uuid::Uuid::now_v7().to_string()),

@@ -9,6 +9,8 @@ use crate::harness::server::{AUTH_SECRET, Kind, Server};
 use crate::harness::workspace::Workspace;
 use plan::http_case::CaseRequest;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fs;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use vocab::Engine;
@@ -229,6 +231,15 @@ fn lives(kind: Kind, mut workspace: Workspace, place: &str) {
     let metrics = String::from_utf8(metrics.body).unwrap();
     let counted = format!("delivery_attempts_total{{integration=\"{id}\",outcome=\"delivered\"}}");
     assert!(metrics.contains(&counted), "{of}: {metrics}");
+    // Alerts ask for what is counted, and for nothing else.
+    let alerts = fs::read_to_string(workspace.application.join("monitoring/alerts.yaml")).unwrap();
+    let asked = alerts.match_indices("deliver").map(|(at, _)| &alerts[at..]).filter_map(|rest| rest.split_once('{'));
+    let asked: BTreeSet<&str> = asked.map(|(name, _)| name).filter(|name| !name.contains([' ', '\n'])).collect();
+    assert_eq!(asked.len(), 4, "{of}: {asked:?}");
+    let of_time = ["delivery_attempt_seconds_total", "delivery_last_success_timestamp_seconds"];
+    for name in asked.into_iter().chain(of_time) {
+        assert!(metrics.contains(&format!("\n{name}{{integration=\"")), "{of}: {name} in {metrics}");
+    }
     drop(caller);
 
     // Nothing is sent where nothing public is, unless somebody allows it.

@@ -40,7 +40,7 @@ export class Deliveries {
   #lane;
   /** Behind which id its own events are looked for, where it has such. */
   #after;
-  #counts = { attempts: new Map(), backlog: [] };
+  #counts = { attempts: new Map(), took: 0, deliveredAt: undefined, backlog: [] };
   #since;
   /** Whether no integration is told of this database's events of which this application knows nothing. */
   #isAlone = true;
@@ -120,7 +120,10 @@ export class Deliveries {
     this.#leaves();
   }
 
-  /** What was counted: attempts by outcome, what waits, whether the service is spared. */
+  /**
+   * What was counted: attempts by outcome, how long they have taken together and when one came out well last, in milliseconds; what waits;
+   * whether the service is spared.
+   */
   snapshot() {
     return { integration: this.#account.name, ...this.#counts, isSpared: this.#lane.breaker.isOpen };
   }
@@ -278,6 +281,8 @@ export class Deliveries {
     this.#underWay.delete(one.id);
     const { attempts: counted } = this.#counts;
     counted.set(carried.outcome, (counted.get(carried.outcome) ?? 0) + 1);
+    this.#counts.took += Date.now() - one.beganAt.getTime();
+    if (carried.outcome === 'delivered') this.#counts.deliveredAt = Date.now();
     const { state, attempts, due } = this.#lane.ended(Date.now(), one, carried.outcome, carried);
     if (state === 'waiting') this.#awaits(due);
     else if (one.isOrdered) this.#looks = true;
