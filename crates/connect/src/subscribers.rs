@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use manifest::operation::Method;
 use manifest::outcome::Retry;
 use plan::subscribers::{
-    ANSWER_WITHIN_MS, DISABLED, FAILING, INTEGRATION, MOST_KEPT, RATE, SCHEDULE, Subscribers as Offered, TEST,
+    ANSWER_WITHIN_MS, DISABLED, FAILING, INTEGRATION, MOST_KEPT, Offer, RATE, SCHEDULE, Subscribers as Offered, TEST,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ use store::Store;
 use store::delivery::{Leased, NewDelivery, OutboxEvent, Routes};
 use store::subscription::{Subscription, Telling, Tried};
 use uuid::Uuid;
-use vocab::{FieldName, sha256_hex};
+use vocab::sha256_hex;
 
 /// What happened longer ago is not told of any more, in milliseconds: three days, as with mails.
 const NEWS_MS: i64 = 72 * 3_600_000;
@@ -48,8 +48,8 @@ const REDACTED: &str = "[redacted]";
 
 /// Who is told of the events of a database.
 pub struct Subscribers {
-    /// What is offered, each with the field that says whose it is.
-    offers: BTreeMap<String, Option<FieldName>>,
+    /// What is offered.
+    offers: BTreeMap<String, Offer>,
     disable_after_ms: i64,
     store: Store,
     client: Client,
@@ -69,7 +69,7 @@ impl Subscribers {
     ) -> Option<Self> {
         let (mut offers, mut disable_after) = (BTreeMap::new(), None::<u32>);
         for one in offered {
-            offers.extend(one.offers.iter().map(|offer| (offer.event.to_string(), offer.owner.clone())));
+            offers.extend(one.offers.iter().map(|offer| (offer.event.to_string(), offer.clone())));
             disable_after =
                 Some(disable_after.map_or(one.disable_after_seconds, |known| known.min(one.disable_after_seconds)));
         }
@@ -146,7 +146,7 @@ impl Subscribers {
         if event == TEST {
             return payload["subscription_id"] == one.id.as_str();
         }
-        let Some(owner) = self.offers.get(event) else { return false };
+        let Some(Offer { owner, .. }) = self.offers.get(event) else { return false };
         let asks = one.events.as_ref().is_none_or(|events| events.iter().any(|name| name == event));
         let was_there = from_text(&one.created_at).is_some_and(|created| created <= made_at);
         let is_theirs = one
@@ -193,7 +193,10 @@ impl Subscribers {
     }
 
     fn message(&self, one: &Subscription, delivery: &Leased, now: Timestamp) -> HttpRequest {
-        let data: Value = serde_json::from_str(&delivery.payload).unwrap_or_default();
+        let mut data: Value = serde_json::from_str(&delivery.payload).unwrap_or_default();
+        if let (Some(data), Some(offer)) = (data.as_object_mut(), self.offers.get(&delivery.event)) {
+            offer.without.iter().for_each(|field| drop(data.remove(field.as_str())));
+        }
         let happened = to_text(happened_at(&delivery.event_id).as_millisecond());
         let body = json!({ "type": delivery.event, "timestamp": happened, "data": data }).to_string();
         let time = now.as_second().to_string();

@@ -30,6 +30,7 @@ use plan::database::{Connection, LocationPart};
 use plan::http_case::{ISSUED_TOKEN, OTHER_ISSUED_TOKEN, access_token_of, issued_token_of};
 use plan::mail::{Mail, MailText, Written};
 use plan::procedure::{Scheme, Trigger};
+use plan::subscribers::Offer;
 use plan::{Migration, Plan, question};
 use serde_json::{Value, json};
 use service::Integrated;
@@ -271,11 +272,11 @@ pub fn files(plan: &Plan, services: &[Integrated<'_>]) -> Result<Files, EmitErro
         files.insert("mails.json".to_owned(), pretty(&mails));
     }
     if let Some(subscribers) = &plan.api.subscribers {
-        let offers: BTreeMap<&str, Option<&str>> = subscribers
-            .offers
-            .iter()
-            .map(|offer| (offer.event.as_str(), offer.owner.as_ref().map(|owner| owner.as_str())))
-            .collect();
+        let offer = |offer: &Offer| {
+            let told = json!({ "owner": offer.owner.as_ref(), "without": &offer.without });
+            (offer.event.as_str().to_owned(), told)
+        };
+        let offers: serde_json::Map<_, _> = subscribers.offers.iter().map(offer).collect();
         let told = json!({ "offers": offers, "disableAfter": subscribers.disable_after_seconds });
         files.insert("subscribers.json".to_owned(), pretty(&told));
     }

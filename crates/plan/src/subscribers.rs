@@ -45,4 +45,7 @@ pub struct Offer {
     /// The field that says whose it is, where each subscription of a user hears of the user's own alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<FieldName>,
+    /// Fields that nobody outside hears of: an endpoint hides them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<FieldName>,
 }

@@ -1,7 +1,7 @@
 //! The API as a whole: its endpoints as procedures, its limits, its events, and the tables they need.
 
 use crate::account::{self, KnownBy, Ownership};
-use crate::behaviour::{Behaved, Given, Guarded, ParentKey, WorksOn};
+use crate::behaviour::{Behaved, Given, Guarded, ParentKey, WorksOn, field_name};
 use crate::body_size::max_body_bytes;
 use crate::codes;
 use crate::condition::{self, Asked};
@@ -30,7 +30,7 @@ use plan::{Access, Cache, Decision, Item, Phase, Scope, Step, Table, check, syst
 use spec::{
     ApiKind, ApiRequirements, Authentication, LimitBy, RateLimit, RuleValue, SecurityFeature, Segment, Spanned,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use vocab::{
     ColumnName, Diagnostic, EntityName, EventName, FieldName, Place, PolicyName, ProcedureName, TableName, TaskId,
 };
@@ -84,6 +84,8 @@ pub fn design(
         brought_by_newsletter: Vec::new(),
         brought_for_subscribers: Vec::new(),
         owners: BTreeMap::new(),
+        told_of: BTreeMap::new(),
+        hidden: BTreeMap::new(),
         known_by: KnownBy::of(requirements),
         confirms: false,
         owned: BTreeMap::new(),
@@ -169,6 +171,10 @@ struct Designer<'a> {
     brought_for_subscribers: Vec<String>,
     /// By which field of an event it is known whose it is.
     owners: BTreeMap<EventName, FieldName>,
+    /// The tables of the records that events tell of.
+    told_of: BTreeMap<EventName, TableName>,
+    /// What endpoints hide of a table.
+    hidden: BTreeMap<TableName, BTreeSet<ColumnName>>,
     known_by: KnownBy,
     /// Whether subscriptions to newsletters are confirmed.
     confirms: bool,
@@ -288,6 +294,7 @@ impl Designer<'_> {
         let condition = condition.map_err(|problem| self.problems.push(problem)).ok()?;
         let hidden = condition::hidden(endpoint, inferred.behaviour, &table);
         let hidden = hidden.map_err(|problems| self.refuse(problems)).ok()?;
+        self.hidden.entry(table.name.clone()).or_default().extend(hidden.iter().cloned());
         let is_of_records = inferred.behaviour.works_on == WorksOn::Entity;
         let deleted = deletion::of_endpoint(&table, &condition).filter(|_| is_of_records);
         let shown: Vec<_> = condition.iter().cloned().chain(deleted.cloned().map(Predicate::Null)).collect();
@@ -350,6 +357,7 @@ impl Designer<'_> {
         self.decisions.extend(open);
         let scope = behaved.table.as_ref().and_then(|table| ask_for_scope(&mut behaved.body, &table.name));
         let events = self.events(endpoint, inferred, &mut behaved)?;
+        self.told_of.extend(events.iter().map(|event| (event.clone(), table.name.clone())));
         if let Some(owner) = &owner {
             self.owners.extend(events.iter().map(|event| (event.clone(), owner.clone())));
         }
@@ -851,7 +859,11 @@ impl Designer<'_> {
 
     /// What others may subscribe to.
     fn subscribers(&mut self, requirements: &ApiRequirements) -> Option<plan::Subscribers> {
-        let offered = subscribers::offered(requirements, &self.events, &self.owners);
+        let hidden = |event: &EventName| {
+            let of_table = self.told_of.get(event).and_then(|table| self.hidden.get(table));
+            of_table.into_iter().flatten().map(|column| field_name(column.as_str())).collect()
+        };
+        let offered = subscribers::offered(requirements, &self.events, &self.owners, hidden);
         let offered = offered.map_err(|problems| self.refuse(problems)).ok()??;
         subscribers::events().into_iter().for_each(|event| self.add_event(event, &requirements.place));
         let names: Vec<String> = offered.offers.iter().map(|offer| format!("`{}`", offer.event)).collect();

@@ -73,7 +73,7 @@ pub fn hears_own(requirements: &ApiRequirements) -> bool {
 }
 
 /// What is offered, and behind how many seconds of failures a subscription is disabled. `owners` says by which field of an event it is
-/// known whose it is.
+/// known whose it is, `hidden` which of its fields an endpoint hides.
 ///
 /// # Errors
 /// What cannot be offered, or to nobody.
@@ -81,6 +81,7 @@ pub fn offered(
     requirements: &ApiRequirements,
     events: &[EventDeclaration],
     owners: &BTreeMap<EventName, FieldName>,
+    hidden: impl Fn(&EventName) -> Vec<FieldName>,
 ) -> Result<Option<plan::Subscribers>, Vec<Diagnostic>> {
     let Some(subscribers) = &requirements.subscribers else { return Ok(None) };
     let mut problems = Vec::new();
@@ -120,7 +121,11 @@ pub fn offered(
                 "leave it out, or let those subscribe who may hear of everybody's: `access: \"role:admin\"`, or `authentication: \"api_key\"`".to_owned(),
                 place,
             )),
-            (Some(_), None) => offers.push(Offer { event: name.clone(), owner: owner.filter(|_| own).cloned() }),
+            (Some(event), None) => {
+                let mut without = hidden(name);
+                without.retain(|field| event.fields.iter().any(|(known, _)| known == field));
+                offers.push(Offer { event: name.clone(), owner: owner.filter(|_| own).cloned(), without });
+            }
         }
     }
     if !problems.is_empty() {

@@ -5,24 +5,27 @@ use plan::Plan;
 use plan::api::EventDeclaration;
 use plan::subscribers::TEST;
 use serde_json::{Map, Value, json};
+use vocab::FieldName;
 
 /// The messages by the name of their event.
 pub fn messages(plans: &[&Plan]) -> Map<String, Value> {
     let mut messages = Map::new();
     for plan in plans {
         let Some(subscribers) = &plan.api.subscribers else { continue };
-        let is_sent = |event: &&EventDeclaration| {
-            event.name.as_str() == TEST || subscribers.offers.iter().any(|offer| offer.event == event.name)
-        };
-        for event in plan.api.events.iter().filter(is_sent) {
-            messages.insert(event.name.to_string(), message(&plan.api.name, event));
+        for event in &plan.api.events {
+            let offer = subscribers.offers.iter().find(|offer| offer.event == event.name);
+            if event.name.as_str() == TEST || offer.is_some() {
+                let without = offer.map_or(&[][..], |offer| &offer.without);
+                messages.insert(event.name.to_string(), message(&plan.api.name, event, without));
+            }
         }
     }
     messages
 }
 
-fn message(api: &str, event: &EventDeclaration) -> Value {
-    let fields = event.fields.iter().map(|(name, field_type)| {
+fn message(api: &str, event: &EventDeclaration, without: &[FieldName]) -> Value {
+    let told = event.fields.iter().filter(|(name, _)| !without.contains(name));
+    let fields = told.map(|(name, field_type)| {
         // What is not known is null.
         (name.to_string(), json!({"anyOf": [type_schema(field_type), {"type": "null"}]}))
     });

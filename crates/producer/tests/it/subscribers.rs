@@ -23,6 +23,7 @@ specifications:
     endpoints:
       - { path: /api/orders, method: POST, authentication: api_key, validation: [customer_name, total] }
       - { path: \"/api/orders/{id}\", method: PATCH, authentication: api_key }
+      - { path: \"/api/orders/{id}\", method: GET, authentication: api_key, access: { hide: [created_at] } }
     rate_limiting: 5000_requests_per_minute
     subscribers: { events: [order_created, order_updated], authentication: api_key, disable_after: 6_seconds }
 ";
@@ -138,6 +139,7 @@ fn lives(kind: Kind, mut workspace: Workspace, place: &str) {
     let told = &message["message"];
     assert_eq!((&told["type"], &told["data"]["id"]), (&json!("order_created"), &json!(order)), "{of}");
     assert_eq!(told["data"]["customer_name"], "Ada Lovelace", "{of}");
+    assert_eq!(told["data"].get("created_at"), None, "{of}: what an endpoint hides");
     assert!(told["timestamp"].as_str().unwrap().ends_with('Z'), "{of}");
 
     // Another secret: for a day both are good.

@@ -55,8 +55,8 @@ export class Subscribers extends Deliveries {
   #isEnding = false;
 
   /**
-   * @param {{ database: import('../database.js').Database, offered: { offers: Record<string, string | null>, disableAfter: number }, task: string,
-   *   environment?: NodeJS.ProcessEnv }} parts `offered` as `subscribers.json` has it: each event with the field that says whose it is; behind how many
+   * @param {{ database: import('../database.js').Database, offered: { offers: Record<string, { owner: string | null, without: string[] }>, disableAfter: number }, task: string,
+   *   environment?: NodeJS.ProcessEnv }} parts `offered` as `subscribers.json` has it: each event with the field that says whose it is and those that nobody outside hears of; behind how many
    *   seconds of failures a subscription is disabled
    */
   constructor({ database, offered, task, environment = process.env }) {
@@ -144,7 +144,7 @@ export class Subscribers extends Deliveries {
   #hears(one, { event, eventId, payload }) {
     if (event === TEST) return payload?.subscription_id === one.id;
     if (!Object.hasOwn(this.#offers, event)) return false;
-    const owner = this.#offers[event];
+    const { owner } = this.#offers[event];
     const isTheirs = one.user_id === null || (owner !== null && payload?.[owner] === one.user_id);
     return isTheirs && (one.events === null || one.events.includes(event)) && new Date(one.created_at) <= happenedAt(eventId);
   }
@@ -176,7 +176,9 @@ export class Subscribers extends Deliveries {
   }
 
   #message(one, { event, eventId, payload }, now) {
-    const body = JSON.stringify({ type: event, timestamp: happenedAt(eventId).toISOString(), data: payload });
+    const { without = [] } = this.#offers[event] ?? {};
+    const data = Object.fromEntries(Object.entries(payload ?? {}).filter(([name]) => !without.includes(name)));
+    const body = JSON.stringify({ type: event, timestamp: happenedAt(eventId).toISOString(), data });
     const time = String(Math.floor(now.getTime() / 1000));
     const isOldGood = one.old_secret_id !== null && one.old_secret_until !== null && now < new Date(one.old_secret_until);
     const ids = isOldGood ? [one.secret_id, one.old_secret_id] : [one.secret_id];
