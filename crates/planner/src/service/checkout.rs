@@ -6,6 +6,7 @@ use super::shop::{
     Awaited, Brought, Buyer, Shelves, column, described, endpoint, given_up, insert, is_needed, must, row, said, stock,
 };
 use crate::behaviour::{field_name, shape_field, slot};
+use crate::deletion;
 use crate::entity::held;
 use crate::key::{Origin, RecordKey};
 use crate::table::column_name;
@@ -275,7 +276,9 @@ impl<'a> Selling<'a> {
             outputs: columns
                 .map(|column| Output::Column { column: column.name.clone(), field: field_name(column.name.as_str()) })
                 .collect(),
-            filter: vec![Predicate::Compare(key.column.clone(), Comparison::Equal, entry("product_id"))],
+            filter: std::iter::once(Predicate::Compare(key.column.clone(), Comparison::Equal, entry("product_id")))
+                .chain(deletion::column(self.products).cloned().map(Predicate::Null))
+                .collect(),
             order: Vec::new(),
             holes: Holes::default(),
             lock: RowLock::None,
