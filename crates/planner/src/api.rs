@@ -80,9 +80,7 @@ pub fn design(
         lookups: Vec::new(),
         consents: None,
         events: Vec::new(),
-        brought: Vec::new(),
-        brought_by_newsletter: Vec::new(),
-        brought_for_subscribers: Vec::new(),
+        brought: BTreeMap::new(),
         owners: BTreeMap::new(),
         told_of: BTreeMap::new(),
         hidden: BTreeMap::new(),
@@ -100,12 +98,24 @@ pub fn design(
         }
         Some(_) | None => brought,
     };
-    designer.decide_companions(brought);
+    designer.bring(
+        "accounts",
+        brought,
+        "whoever can sign in must also be able to register, to stay signed in, and to leave",
+    );
     let (whole, brought) = newsletter::with_companions(whole, catalog);
-    designer.decide_newsletter(brought);
+    designer.bring(
+        "newsletter",
+        brought,
+        "a subscription counts once the owner of the address has confirmed it, and ends with a click",
+    );
     let whole = selling::with_companions(whole, catalog);
     let (whole, brought) = subscribers::with_companions(whole);
-    designer.decide_subscribers(brought);
+    designer.bring(
+        "subscribers",
+        brought,
+        "the task says `subscribers`: whoever is told of events has to be able to manage that",
+    );
     designer.confirms = newsletter::is_confirmed(&whole, catalog);
     let requirements = &whole;
     let name = api_name(requirements);
@@ -163,12 +173,8 @@ struct Designer<'a> {
     lookups: Vec<Lookup>,
     consents: Option<Table>,
     events: Vec<EventDeclaration>,
-    /// The endpoints that came with others.
-    brought: Vec<String>,
-    /// Those that came with a newsletter.
-    brought_by_newsletter: Vec<String>,
-    /// Those by which subscriptions are managed.
-    brought_for_subscribers: Vec<String>,
+    /// The endpoints that came with others: what they came with.
+    brought: BTreeMap<String, &'static str>,
     /// By which field of an event it is known whose it is.
     owners: BTreeMap<EventName, FieldName>,
     /// The tables of the records that events tell of.
@@ -227,14 +233,8 @@ impl Designer<'_> {
         let cache = overrides::cache(endpoint).map_err(|problem| self.problems.push(problem)).ok();
         let mut inferred =
             infer(endpoint, requirements, self.catalog).map_err(|problem| self.problems.push(problem)).ok()?;
-        if self.brought.contains(&subject_of(endpoint)) {
-            "it comes with the accounts".clone_into(&mut inferred.reason);
-        }
-        if self.brought_by_newsletter.contains(&subject_of(endpoint)) {
-            "it comes with the newsletter".clone_into(&mut inferred.reason);
-        }
-        if self.brought_for_subscribers.contains(&subject_of(endpoint)) {
-            "it comes with the subscribers".clone_into(&mut inferred.reason);
+        if let Some(with) = self.brought.get(&subject_of(endpoint)) {
+            inferred.reason = format!("it comes with the {with}");
         }
         if inferred.behaviour.works_on == WorksOn::Subscriptions && requirements.subscribers.is_none() {
             self.problems.push(subscribers::unoffered(endpoint));
@@ -697,7 +697,9 @@ impl Designer<'_> {
         match endpoint.authentication {
             Authentication::None | Authentication::Signature => None,
             Authentication::ApiKey => Some(Scheme::ApiKey),
-            Authentication::Jwt if self.known_by == KnownBy::Both && self.brought.contains(&subject_of(endpoint)) => {
+            Authentication::Jwt
+                if self.known_by == KnownBy::Both && self.brought.get(&subject_of(endpoint)) == Some(&"accounts") =>
+            {
                 Some(Scheme::SignedIn)
             }
             Authentication::Jwt => Some(Scheme::AccessToken),
@@ -798,20 +800,6 @@ impl Designer<'_> {
         );
     }
 
-    fn decide_companions(&mut self, brought: Vec<String>) {
-        let reason = "whoever can sign in must also be able to register, to stay signed in, and to leave";
-        self.decide_brought("accounts", &brought, reason);
-        self.brought = brought;
-    }
-
-    fn decide_brought(&mut self, subject: &str, brought: &[String], reason: &str) {
-        if !brought.is_empty() {
-            let names: Vec<String> = brought.iter().map(|endpoint| format!("`{endpoint}`")).collect();
-            let decision = format!("brings {}", names.join(", "));
-            self.decide(Phase::DesignApiArchitecture, subject, decision, reason.to_owned());
-        }
-    }
-
     /// What belongs to an API that knows its callers.
     fn accounts(
         &mut self,
@@ -851,10 +839,14 @@ impl Designer<'_> {
         }
     }
 
-    fn decide_subscribers(&mut self, brought: Vec<String>) {
-        let reason = "the task says `subscribers`: whoever is told of events has to be able to manage that";
-        self.decide_brought("subscribers", &brought, reason);
-        self.brought_for_subscribers = brought;
+    /// Keeps which endpoints came with what.
+    fn bring(&mut self, with: &'static str, brought: Vec<String>, reason: &str) {
+        if !brought.is_empty() {
+            let names: Vec<String> = brought.iter().map(|endpoint| format!("`{endpoint}`")).collect();
+            let decision = format!("brings {}", names.join(", "));
+            self.decide(Phase::DesignApiArchitecture, with, decision, reason.to_owned());
+        }
+        self.brought.extend(brought.into_iter().map(|endpoint| (endpoint, with)));
     }
 
     /// What others may subscribe to.
@@ -879,12 +871,6 @@ impl Designer<'_> {
         let reason = "the task says `subscribers`; messages are signed as Standard Webhooks has it".to_owned();
         self.decide(Phase::ImplementEndpointLogic, "subscribers", decision, reason);
         Some(offered)
-    }
-
-    fn decide_newsletter(&mut self, brought: Vec<String>) {
-        let reason = "a subscription counts once the owner of the address has confirmed it, and ends with a click";
-        self.decide_brought("newsletter", &brought, reason);
-        self.brought_by_newsletter = brought;
     }
 
     /// Which user a token of another issuer is about.
