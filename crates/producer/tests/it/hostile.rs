@@ -327,7 +327,8 @@ mod ten {
         forgery(&api, &ada);
         configuration(&api);
         inventory(&api);
-        let after = told(&api.asks("GET", &path, Some(&ada), None));
+        // With what came with it, which is nothing.
+        let after = told(&api.asks("GET", &format!("{path}?include=scribbles"), Some(&ada), None));
         assert_eq!(after, note, "nobody has changed it");
     }
 
