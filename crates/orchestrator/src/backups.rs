@@ -120,6 +120,8 @@ pub struct Drilled {
     pub recovery_point_s: u64,
     /// Milliseconds that restoring and comparing took.
     pub recovery_time_ms: u64,
+    /// The moment of its log to which it was restored once more, UTC, where that is kept.
+    pub log_moment: Option<String>,
     /// Which objectives were not met, in words.
     pub missed: Vec<String>,
 }

@@ -59,6 +59,9 @@ pub fn drill(task: &str, id: Option<&str>, place: &Place, format: Listing) -> En
             "{}  restored and compared in {} ms: {} tables, {} rows are the same; {} s of work would be lost now",
             drilled.id, drilled.recovery_time_ms, drilled.tables, drilled.rows, drilled.recovery_point_s
         )?;
+        if let Some(moment) = &drilled.log_moment {
+            writeln!(out, "the state of {moment}, chosen by chance, came back from the log too")?;
+        }
         drilled.missed.iter().try_for_each(|missed| writeln!(out, "missed: {missed}"))
     })?;
     Ok(if drilled.missed.is_empty() { COMPLETED } else { DIFFERS })

@@ -89,6 +89,9 @@ impl Event {
         match result {
             Ok(drilled) => {
                 let mut detail = format!("{} tables and {} rows are the same", drilled.tables, drilled.rows);
+                if let Some(moment) = &drilled.log_moment {
+                    detail.push_str(&format!("; the state of {moment} came back too"));
+                }
                 for missed in &drilled.missed {
                     detail.push_str("; ");
                     detail.push_str(missed);

@@ -101,14 +101,14 @@ pub fn drill(
         u64::try_from(Timestamp::now().duration_since(last).as_secs()).unwrap_or_default()
     });
     say("restoring where nobody sees it");
-    let definition = match &target.database {
+    let (definition, log_moment, recovery_time_ms) = match &target.database {
         Database::PostgreSql(_) | Database::MySql(_) => server::drill(workspace, target, manifest, say)?,
         Database::Sqlite(_) | Database::MongoDb(_) => {
             let scratch = workspace.scratch().map_err(|failure| Box::new(Failure::workspace(&failure)))?;
-            file::bring_back(target, manifest, &scratch.path().join(DATABASE), say)?
+            let definition = file::bring_back(target, manifest, &scratch.path().join(DATABASE), say)?;
+            (definition, None, millis(begun))
         }
     };
-    let recovery_time_ms = millis(begun);
     let objectives = &target.plan.objectives;
     let mut missed = Vec::new();
     if recovery_point_s > u64::from(objectives.recovery_point) {
@@ -127,6 +127,7 @@ pub fn drill(
         rows: definition.contents.rows(),
         recovery_point_s,
         recovery_time_ms,
+        log_moment,
         missed,
     })
 }

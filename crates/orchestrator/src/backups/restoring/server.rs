@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::run::timestamp;
 use crate::workspace::Workspace;
 use backup::{Kept, Key, Manifest, Repository};
-use jiff::{RoundMode, Unit};
+use jiff::{RoundMode, Timestamp, Unit};
 use provision::{Instance, ProvisionFailure};
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -76,13 +76,14 @@ pub fn restore(
     Ok(restored)
 }
 
-/// One that nobody sees, to the moment of the backup itself; nothing of it stays.
+/// One that nobody sees, to the moment of the backup itself, and where its log is kept another one to any moment behind that, which is said;
+/// nothing of them stays. Milliseconds are those of the slower one.
 pub fn drill(
     workspace: &Workspace,
     target: &Target,
     manifest: &Manifest,
     say: Saying<'_>,
-) -> Result<Definition, Box<Failure>> {
+) -> Result<(Definition, Option<String>, u64), Box<Failure>> {
     let told = |failure| trouble::program(&failure);
     let folder = workspace.drills_folder(&target.task_id);
     let _alone = alone(workspace, "drill", &target.task_id)?;
@@ -91,10 +92,31 @@ pub fn drill(
         left.discard().map_err(told)?;
     }
     let instance = Instance::of_database(target.database.engine(), &manifest.id, &folder);
-    instance.discard().map_err(told)?;
-    let _gone = Discarded(&instance);
-    let until = Until { time: None, pieces: Vec::new() };
-    Ok(bring_back(workspace, target, (manifest, &until), &instance, say)?.0)
+    let tried = |until: &Until| -> Result<(Definition, u64), Box<Failure>> {
+        instance.discard().map_err(told)?;
+        let _gone = Discarded(&instance);
+        let begun = Instant::now();
+        let (definition, _) = bring_back(workspace, target, (manifest, until), &instance, say)?;
+        Ok((definition, millis(begun)))
+    };
+    let (definition, took) = tried(&Until { time: None, pieces: Vec::new() })?;
+    let Some(to) = any_moment_behind(target, manifest)? else { return Ok((definition, None, took)) };
+    let until = until(&RestoreAsked { to: Some(to), ..RestoreAsked::default() }, target, manifest)?;
+    say("restoring to a moment of its log");
+    let (_, took_by_log) = tried(&until)?;
+    Ok((definition, until.time, took.max(took_by_log)))
+}
+
+/// A moment between a backup and where its log ends; another one each time.
+fn any_moment_behind(target: &Target, manifest: &Manifest) -> Result<Option<Timestamp>, Box<Failure>> {
+    let newest = target.log.newest().map_err(|failure| trouble::told(&failure))?;
+    let moments = newest.filter(|piece| piece.id > manifest.id).and_then(|last| moment(manifest).zip(moment(&last)));
+    let Some((first, last)) = moments else { return Ok(None) };
+    // Its log may know whole seconds, and the first of them is that of the backup.
+    let (first, last) = (first.as_second() + 1, last.as_second());
+    let by_chance = i64::from(Timestamp::now().subsec_nanosecond() / 1_000);
+    let between = (last >= first).then(|| first + by_chance % (last - first + 1));
+    Ok(between.and_then(|second| Timestamp::from_second(second).ok()))
 }
 
 /// How far the log is followed.

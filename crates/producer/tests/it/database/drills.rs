@@ -266,4 +266,8 @@ fn a_ledger_on_postgresql_comes_back_at_random_moments() {
     let url = format!("postgresql://postgres:{password}@{address}/rooms");
     let drilled = Drilled { engine: "postgresql", workspace, url, client: psql, tick: 1, numbers: Mutex::new(7) };
     drilled.run();
+    let said = drilled.json(&["drill", "rooms"]);
+    assert!(said["log_moment"].is_string(), "{said}");
+    let history = drilled.db(&["backups", "rooms", "--history"]).must_end_with(0).stdout;
+    assert!(history.contains("came back too"), "{history}");
 }
