@@ -10,6 +10,7 @@ mod ground;
 mod load;
 mod mails;
 pub mod overload;
+pub mod records;
 
 use std::fs;
 use std::path::{Path, PathBuf};

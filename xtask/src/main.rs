@@ -42,6 +42,8 @@ const USAGE: &str = "usage: cargo xtask <command>
         [--connections 32] [--seconds 2] [--rounds 5]
   bench accounts        logins beside the bare hash, what a token costs, what the time of an answer tells, refreshes that race
   bench database        planning 1,000 tables, and applying 200 on a durable PostgreSQL beside psql
+  bench records         a list with what its rows lead to, a thousand records merged, a hundred thousand rows as CSV, on PostgreSQL
+        [--connections 32] [--seconds 2] [--rounds 5]
   bench overload        what the native server still does when four times as much is asked of it
   bench deliver         events to a hundred destinations, three of them bad for a while, and signed calls taken in
         [--engine sqlite|postgresql] [--seconds 6] [--rounds 3]
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         ["bench", "database"] => bench::database::run(&repository),
         ["bench", "deliver", options @ ..] => bench::deliver::run(&repository, options),
         ["bench", "overload", options @ ..] => bench::overload::run(&repository, options),
+        ["bench", "records", options @ ..] => bench::records::run(&repository, options),
         ["bench", "serve", options @ ..] => bench::serve(&repository, options),
         ["bench"] => bench::run(&repository),
         ["schemathesis"] => Ok(schemathesis::run(&repository, schemathesis::Extent::Bounded)),

@@ -2,7 +2,7 @@
 //! bytes of answers.
 
 mod mysql;
-mod postgresql;
+pub mod postgresql;
 mod sqlite;
 mod sqlx;
 

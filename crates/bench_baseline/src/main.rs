@@ -18,6 +18,7 @@ mod keys;
 mod limit;
 mod metrics;
 mod products;
+mod records;
 mod validation;
 
 use std::net::SocketAddr;
@@ -36,8 +37,9 @@ use database::{Database, Failure};
 use keys::Keys;
 use limit::{Count, Limiter};
 use metrics::Metrics;
+use records::Records;
 
-const USAGE: &str = "usage: bench_baseline --database FILE|URL --key KEY [--listen 127.0.0.1:0] [--limit 50000000] [--fill ROWS]\n       bench_baseline --hashes SECONDS";
+const USAGE: &str = "usage: bench_baseline --database FILE|URL --key KEY [--listen 127.0.0.1:0] [--limit 50000000] [--fill ROWS] [--records true]\n       bench_baseline --hashes SECONDS";
 
 /// What every request shares.
 struct Service {
@@ -54,6 +56,8 @@ struct Options {
     listen: SocketAddr,
     limit: usize,
     fill: Option<u32>,
+    /// Whether it has records of two tables besides.
+    records: bool,
 }
 
 impl Service {
@@ -88,7 +92,13 @@ async fn main() -> Result<(), Failure> {
     });
     let listener = TcpListener::bind(options.listen).await?;
     eprintln!("listening on http://{}", listener.local_addr()?);
-    let routes = routes(service).into_make_service_with_connect_info::<SocketAddr>();
+    let mut routes = routes(Arc::clone(&service));
+    if options.records {
+        let records = Arc::new(Records::open(&options.database).await?);
+        let items = Router::new().route("/api/items", get(records::list).post(records::merge));
+        routes = routes.merge(items.with_state((service, records)));
+    }
+    let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(
         axum::serve::ListenerExt::tap_io(listener, |connection| {
             // Small answers must not wait for more to come; a connection that refuses works all the same.
@@ -129,7 +139,7 @@ impl Options {
         let (mut database, mut key) = (None, None);
         let mut listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut limit = 50_000_000;
-        let mut fill = None;
+        let (mut fill, mut records) = (None, false);
         while let Some(word) = words.next() {
             let value = words.next().ok_or(USAGE)?;
             match word.as_str() {
@@ -138,9 +148,10 @@ impl Options {
                 "--listen" => listen = value.parse()?,
                 "--limit" => limit = value.parse()?,
                 "--fill" => fill = Some(value.parse()?),
+                "--records" => records = value.parse()?,
                 _ => return Err(USAGE.into()),
             }
         }
-        Ok(Self { database: database.ok_or(USAGE)?, key: key.ok_or(USAGE)?, listen, limit, fill })
+        Ok(Self { database: database.ok_or(USAGE)?, key: key.ok_or(USAGE)?, listen, limit, fill, records })
     }
 }

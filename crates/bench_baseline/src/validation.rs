@@ -45,6 +45,11 @@ enum Place {
     Parameter(String),
 }
 
+/// A field of a body is wrong.
+pub fn wrong_field(pointer: &str, code: &'static str, detail: impl Into<String>) -> FieldProblem {
+    FieldProblem { place: Place::Pointer(pointer.to_owned()), code, detail: detail.into() }
+}
+
 /// A parameter of the query string is wrong.
 pub fn wrong_parameter(name: &str, code: &'static str, detail: impl Into<String>) -> FieldProblem {
     FieldProblem { place: Place::Parameter(name.to_owned()), code, detail: detail.into() }
