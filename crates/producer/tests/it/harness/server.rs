@@ -153,14 +153,13 @@ fn keep_log(output: impl Read + Send + 'static, log: &Arc<Mutex<String>>, sender
     thread::spawn(move || {
         for line in BufReader::new(output).lines() {
             let Ok(line) = line else { return };
+            // Whoever is told the address finds the line that tells it.
+            log.lock().unwrap().push_str(&format!("{line}\n"));
             let listening = line.strip_prefix("listening on ").and_then(|url| url.split_once("://"));
             if let Some((_, address)) = listening {
                 // Nobody waits any more when the server was too slow.
                 let _ = sender.send(address.parse().unwrap());
             }
-            let mut log = log.lock().unwrap();
-            log.push_str(&line);
-            log.push('\n');
         }
     });
 }
