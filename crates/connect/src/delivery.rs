@@ -25,7 +25,7 @@ pub use breaker::BreakerState;
 pub use dispatcher::{Actions, Carried, Dispatcher, Outcome, Settings};
 pub use lane::{LaneRules, RateBudget};
 pub use listeners::{Carriers, Listeners};
-pub use moment::{from_text, to_text};
+pub use moment::{from_text, happened_at, to_text};
 pub use steps::{Services, Steps, Told};
 pub use tally::Snapshot;
 pub use worker::{Carrier, Carrying, Deliveries, Hold, LaneSender, LeaseLost, Wiring};

@@ -5,7 +5,7 @@
 use crate::call::AttemptRecord;
 use crate::client::{Bounds, Client, Sent};
 use crate::delivery::{
-    Carried, Carrier, Carrying, Hold, LaneRules, LaneSender, Outcome, RateBudget, from_text, to_text,
+    Carried, Carrier, Carrying, Hold, LaneRules, LaneSender, Outcome, RateBudget, from_text, happened_at, to_text,
 };
 use crate::mail::Successor;
 use crate::message::{HttpAnswer, HttpRequest};
@@ -115,7 +115,7 @@ impl Subscribers {
     async fn spread(&self, delivery: &Leased) -> Carried {
         let found = match self.look().await {
             Ok(found) => found,
-            Err(error) => return failed(Outcome::Transient, &error.to_string()),
+            Err(error) => return Carried::failed(Outcome::Transient, &error.to_string()),
         };
         let payload: Value = serde_json::from_str(&delivery.payload).unwrap_or_default();
         let made_at = happened_at(&delivery.event_id).as_millisecond();
@@ -137,7 +137,7 @@ impl Subscribers {
         let now = to_text(Timestamp::now().as_millisecond());
         match self.store.deliver_to(&event, wanted.collect(), &now).await {
             Ok(_) => Carried::of(Outcome::Delivered),
-            Err(error) => failed(Outcome::Transient, &error.to_string()),
+            Err(error) => Carried::failed(Outcome::Transient, &error.to_string()),
         }
     }
 
@@ -160,7 +160,10 @@ impl Subscribers {
     async fn send(&self, delivery: &Leased) -> Carried {
         let known = Arc::clone(&self.known.lock().unwrap_or_else(PoisonError::into_inner));
         let Some(one) = known.iter().find(|one| one.id == delivery.integration).cloned() else {
-            return failed(Outcome::RateLimited(Some(UNKNOWN_MS)), "nobody subscribes there any more, or not now");
+            return Carried::failed(
+                Outcome::RateLimited(Some(UNKNOWN_MS)),
+                "nobody subscribes there any more, or not now",
+            );
         };
         let started = Instant::now();
         let request = self.message(&one, delivery, Timestamp::now());
@@ -379,18 +382,6 @@ fn texts(value: &Value, found: &mut Vec<String>) {
         Value::Object(object) => object.values().for_each(|one| texts(one, found)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
-}
-
-/// When an event happened: its id begins with the time.
-fn happened_at(event_id: &str) -> Timestamp {
-    let time = Uuid::parse_str(event_id).ok().and_then(|id| id.get_timestamp());
-    let (seconds, nanos) = time.map_or((0, 0), |time| time.to_unix());
-    let nanos = i32::try_from(nanos).unwrap_or_default();
-    i64::try_from(seconds).ok().and_then(|seconds| Timestamp::new(seconds, nanos).ok()).unwrap_or_default()
-}
-
-fn failed(outcome: Outcome, why: &str) -> Carried {
-    Carried { problem: Some(why.to_owned()), in_doubt: false, ..Carried::of(outcome) }
 }
 
 #[cfg(test)]

@@ -89,10 +89,7 @@ impl Maker {
             Item::Do(Step::LimitEach { policy, by, .. }) => Some((policy.clone(), by.clone())),
             _ => None,
         })?;
-        let changes = body.iter().find_map(|item| match item {
-            Item::Transaction(changes) => Some(changes),
-            _ => None,
-        })?;
+        let changes = transaction_of(body)?;
         let Some(Item::Exit(Response::Records { slot, fields, .. }, _)) = changes.last() else { return None };
         let (made, checked): (Vec<&Each>, Vec<&Each>) =
             changes.iter().filter_map(each_of).partition(|each| each.into == *slot);
@@ -414,7 +411,7 @@ fn transaction_of(body: &[Item]) -> Option<&[Item]> {
 }
 
 fn is_insert(item: &Item) -> bool {
-    matches!(item, Item::Let(_, Step::Write(Write::Insert { .. })) | Item::Do(Step::Write(Write::Insert { .. })))
+    inserted(std::slice::from_ref(item)).is_some()
 }
 
 /// The table that the items make a row of, with what it holds.

@@ -36,19 +36,7 @@ impl Copier {
     pub fn base<E: From<ProvisionFailure>>(&self, take: impl FnOnce(&mut dyn Read) -> Result<(), E>) -> Result<(), E> {
         let words = ["--pgdata=-", "--format=tar", "--wal-method=none", "--checkpoint=fast", "--no-password"];
         let mut command = self.command("pg_basebackup");
-        command.args(words).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|error| failed("pg_basebackup", error.to_string()))?;
-        let complaints = child.stderr.take().map(read_aside);
-        let taken = match child.stdout.take() {
-            Some(mut out) => take(&mut out),
-            None => Ok(()),
-        };
-        if taken.is_err() {
-            // Nobody takes the rest.
-            let _ = child.kill();
-        }
-        let ended = end("pg_basebackup", child, complaints);
-        taken.and_then(|()| Ok(ended?))
+        handed_over("pg_basebackup", command.args(words), take)
     }
 
     /// Brings the server's log from where the slot stands until that place in it, as files of a folder.
@@ -59,10 +47,8 @@ impl Copier {
         fs::create_dir_all(folder).map_err(ProvisionFailure::file(folder))?;
         let mut command = self.command("pg_receivewal");
         command.arg("--directory").arg(folder).arg(format!("--slot={slot}")).arg(format!("--endpos={until}"));
-        command.args(["--no-loop", "--no-password", "--synchronous"]).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|error| failed("pg_receivewal", error.to_string()))?;
-        let complaints = child.stderr.take().map(read_aside);
-        end("pg_receivewal", child, complaints)?;
+        command.args(["--no-loop", "--no-password", "--synchronous"]);
+        done("pg_receivewal", &mut command)?;
         let entries = fs::read_dir(folder).map_err(ProvisionFailure::file(folder))?;
         let mut files = Vec::new();
         for entry in entries {
@@ -106,6 +92,37 @@ pub(crate) fn unpack(
 pub(crate) type Complaints = std::thread::JoinHandle<String>;
 
 /// A pipe that nobody reads stops whoever writes.
+/// What a program writes is handed over as it comes. What was taken is worth nothing where the program does not come to its end.
+pub(crate) fn handed_over<E: From<ProvisionFailure>>(
+    name: &str,
+    command: &mut Command,
+    take: impl FnOnce(&mut dyn Read) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut child = spawn(name, command.stdout(Stdio::piped()))?;
+    let complaints = child.stderr.take().map(read_aside);
+    let taken = match child.stdout.take() {
+        Some(mut out) => take(&mut out),
+        None => Ok(()),
+    };
+    if taken.is_err() {
+        // Nobody takes the rest.
+        let _ = child.kill();
+    }
+    let ended = end(name, child, complaints);
+    taken.and_then(|()| Ok(ended?))
+}
+
+/// A program that writes nothing which is wanted, until its end.
+pub(crate) fn done(name: &str, command: &mut Command) -> Result<(), ProvisionFailure> {
+    let mut child = spawn(name, command.stdout(Stdio::null()))?;
+    let complaints = child.stderr.take().map(read_aside);
+    end(name, child, complaints)
+}
+
+pub(crate) fn spawn(name: &str, command: &mut Command) -> Result<Child, ProvisionFailure> {
+    command.stderr(Stdio::piped()).spawn().map_err(|error| failed(name, error.to_string()))
+}
+
 pub(crate) fn read_aside(mut pipe: impl Read + Send + 'static) -> Complaints {
     std::thread::spawn(move || {
         let mut text = Vec::new();

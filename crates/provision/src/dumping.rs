@@ -2,14 +2,14 @@
 //! place on, and both put into another server. Where the server is comes in as words; the password is in the environment of the programs
 //! and nowhere else.
 
-use crate::copying::{end, failed, read_aside};
+use crate::copying::{done, end, failed, handed_over, read_aside, spawn};
 use crate::failure::ProvisionFailure;
 use crate::mysql;
 use crate::programs::search;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use vocab::Engine;
 use zeroize::Zeroizing;
 
@@ -79,18 +79,7 @@ impl Dumper {
         command.args(["--single-transaction", "--quick", "--routines", "--triggers", "--events", "--hex-blob"]);
         command.args(["--no-tablespaces", "--skip-lock-tables", "--default-character-set=utf8mb4"]);
         command.arg(format!("--max-allowed-packet={LONGEST}")).args(["--databases", database]);
-        let mut child = spawn(DUMP, command.stdout(Stdio::piped()))?;
-        let complaints = child.stderr.take().map(read_aside);
-        let taken = match child.stdout.take() {
-            Some(mut out) => take(&mut out),
-            None => Ok(()),
-        };
-        if taken.is_err() {
-            // Nobody takes the rest.
-            let _ = child.kill();
-        }
-        let ended = end(DUMP, child, complaints);
-        taken.and_then(|()| Ok(ended?))
+        handed_over(DUMP, &mut command, take)
     }
 
     /// Brings the server's log from that place until its end, as files of a folder.
@@ -102,10 +91,8 @@ impl Dumper {
         let mut command = self.command(LOG);
         command.args(["--read-from-remote-server", "--raw", "--to-last-log"]).arg(format!("--start-position={from}"));
         // What is put before the names of files: a folder only with its last stroke.
-        command.arg(format!("--result-file={}/", folder.display())).arg(file).stdout(Stdio::null());
-        let mut child = spawn(LOG, &mut command)?;
-        let complaints = child.stderr.take().map(read_aside);
-        end(LOG, child, complaints)?;
+        command.arg(format!("--result-file={}/", folder.display())).arg(file);
+        done(LOG, &mut command)?;
         let mut files = Vec::new();
         for entry in fs::read_dir(folder).map_err(ProvisionFailure::file(folder))? {
             let path = entry.map_err(ProvisionFailure::file(folder))?.path();
@@ -256,8 +243,4 @@ fn described(path: &Path) -> Result<u64, ProvisionFailure> {
         true => Ok(FIRST + length),
         false => Err(ProvisionFailure::Damaged { path: path.to_owned(), why: "it is no binary log".to_owned() }),
     }
-}
-
-fn spawn(name: &str, command: &mut Command) -> Result<Child, ProvisionFailure> {
-    command.stderr(Stdio::piped()).spawn().map_err(|error| failed(name, error.to_string()))
 }

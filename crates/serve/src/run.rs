@@ -324,7 +324,7 @@ where
                     }
                     Operation::LimitEach { limiter, by, of } => {
                         let caller = self.counted_for(by, frame);
-                        let more = frame.records(*of).saturating_sub(1);
+                        let more = frame.part((*of, 0)).len().saturating_sub(1);
                         self.limit_several(limiter, &caller, u32::try_from(more).unwrap_or(u32::MAX))?;
                     }
                     Operation::Part { limiter, by, of, scope } => {
@@ -1281,17 +1281,6 @@ impl Frame {
                 _ => unreachable!("a list was checked to be one"),
             },
             _ => unreachable!("a checked procedure goes through lists of a body"),
-        }
-    }
-
-    /// How many records the list of a body has.
-    fn records(&self, slot: usize) -> usize {
-        match &self.slots[slot] {
-            Slot::Record(record) => match record.first() {
-                Some(Datum::Json(serde_json::Value::Array(list))) => list.len(),
-                _ => 0,
-            },
-            _ => 0,
         }
     }
 

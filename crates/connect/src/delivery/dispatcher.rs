@@ -123,6 +123,12 @@ impl Carried {
         let in_doubt = matches!(outcome, Outcome::UnknownEffect | Outcome::PutAside | Outcome::Interrupted);
         Self { outcome, in_doubt, progress, code, problem, record, remembered: Vec::new(), retry: None, wait_ms: None }
     }
+
+    /// Nothing is known of it but why it came to nothing.
+    #[must_use]
+    pub fn failed(outcome: Outcome, why: &str) -> Self {
+        Self { problem: Some(why.to_owned()), in_doubt: false, ..Self::of(outcome) }
+    }
 }
 
 /// What is to be done behind a round.

@@ -2,7 +2,7 @@
 //! one after the other, and what came of them goes out. What may have happened is settled before anything is sent again.
 
 use super::dispatcher::{Carried, Outcome};
-use super::moment::from_text;
+use super::moment::{from_text, happened_at};
 use super::worker::{Carrier, Carrying, Hold};
 use crate::account::{Account, Delivery, Inputs};
 use crate::answer::{self, ItemOutcome};
@@ -134,17 +134,19 @@ impl Steps {
 
     async fn steps(&self, delivery: &Leased, hold: &Hold) -> Carried {
         let Some(told) = self.services.told.get(&delivery.integration) else {
-            return failed(Outcome::Transient, "this server does not know the integration");
+            return Carried::failed(Outcome::Transient, "this server does not know the integration");
         };
         let Some(calls) = self.services.calls(told, &delivery.event) else {
-            return failed(Outcome::Permanent, "nothing is done at this event any more");
+            return Carried::failed(Outcome::Permanent, "nothing is done at this event any more");
         };
         let Ok(payload) = serde_json::from_str::<Map<String, Value>>(&delivery.payload) else {
-            return failed(Outcome::Permanent, "what is known of the event cannot be read");
+            return Carried::failed(Outcome::Permanent, "what is known of the event cannot be read");
         };
         let remembered = match self.remembered(told, &payload).await {
             Ok(remembered) => remembered,
-            Err(error) => return failed(Outcome::Transient, &format!("what is remembered was not read: {error}")),
+            Err(error) => {
+                return Carried::failed(Outcome::Transient, &format!("what is remembered was not read: {error}"));
+            }
         };
         let mut way = Way {
             told,
@@ -231,7 +233,8 @@ impl Way<'_> {
         if self.progress.answers.contains_key(call.step().as_str()) {
             return Ok(());
         }
-        let time = happened_at(&self.delivery.event_id);
+        // Providers are told whole seconds.
+        let time = Timestamp::from_second(happened_at(&self.delivery.event_id).as_second()).unwrap_or_default();
         let delivery = Delivery { id: self.delivery.id.clone(), key: self.key(number, call), time };
         let inputs = self.inputs(call, &delivery).map_err(|error| Box::new(self.refused(&error)))?;
         let Some(inputs) = inputs else { return Ok(()) };
@@ -368,27 +371,6 @@ impl Way<'_> {
             retry: self.retry.clone(),
             wait_ms: None,
         }
-    }
-}
-
-/// When an event happened: its id begins with the time.
-fn happened_at(event_id: &str) -> Timestamp {
-    let time = Uuid::parse_str(event_id).ok().and_then(|id| id.get_timestamp());
-    let seconds = time.and_then(|time| i64::try_from(time.to_unix().0).ok());
-    seconds.and_then(|seconds| Timestamp::from_second(seconds).ok()).unwrap_or_default()
-}
-
-fn failed(outcome: Outcome, why: &str) -> Carried {
-    Carried {
-        outcome,
-        in_doubt: false,
-        progress: None,
-        code: None,
-        problem: Some(why.to_owned()),
-        record: None,
-        remembered: Vec::new(),
-        retry: None,
-        wait_ms: None,
     }
 }
 
