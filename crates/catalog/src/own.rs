@@ -15,7 +15,7 @@ use vocab::{Diagnostic, EntityName, FieldName, TableName};
 /// Columns that every table of an entity has besides its fields.
 pub const OWN_COLUMNS: [&str; 4] = ["id", "created_at", "updated_at", "row_version"];
 /// Tables that the producer and its APIs make for themselves.
-pub const OWN_TABLES: [&str; 18] = [
+pub const OWN_TABLES: [&str; 20] = [
     "auth_accounts",
     "auth_sessions",
     "auth_refresh_tokens",
@@ -30,6 +30,8 @@ pub const OWN_TABLES: [&str; 18] = [
     "outbox_remembered",
     "outbox_tokens",
     "mail_suppressions",
+    "sync_states",
+    "sync_links",
     "webhook_subscriptions",
     "inbox_events",
     "api_keys",

@@ -76,8 +76,10 @@ fn a_table_belongs_to_one_entity_and_is_its_plural() {
 }
 
 fn plural(word: &str) -> String {
-    if let Some((_, plural)) = [("person", "people"), ("quiz", "quizzes")].iter().find(|(single, _)| *single == word) {
-        return (*plural).to_owned();
+    for (single, plural) in [("person", "people"), ("quiz", "quizzes")] {
+        if let Some(before) = word.strip_suffix(single) {
+            return format!("{before}{plural}");
+        }
     }
     match word.strip_suffix('y') {
         Some(stem) if !stem.ends_with(['a', 'e', 'i', 'o', 'u']) => format!("{stem}ies"),

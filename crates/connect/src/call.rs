@@ -142,6 +142,15 @@ impl Caller {
         Pages { caller: self, asked, reading: Reading::default(), next: Some(None) }
     }
 
+    /// Reads one page of a long answer: the first, or the one that another page leads to.
+    ///
+    /// # Errors
+    /// The call that failed.
+    pub async fn read_page(&self, asked: &Asked<'_>, lead: Option<Lead>) -> Result<Page, Box<Called>> {
+        let mut pages = Pages { caller: self, asked: *asked, reading: Reading::default(), next: Some(lead) };
+        pages.next().await.unwrap_or_else(|| Err(Box::new(not_sent("there is no page".to_owned()))))
+    }
+
     /// An address at which its bearer can send the request of an operation, for as long as it holds. Nothing is sent.
     ///
     /// # Errors

@@ -25,6 +25,7 @@ pub mod request;
 pub mod signature;
 pub mod simulator;
 pub mod subscribers;
+pub mod syncing;
 #[cfg(test)]
 mod testbed;
 pub mod trying;

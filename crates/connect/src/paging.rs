@@ -10,10 +10,12 @@ use crate::message::HttpAnswer;
 use manifest::Pointer;
 use manifest::operation::{NextPage, Paging};
 use reqwest::Url;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// What leads to a page.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Lead {
     /// `page.next` of the request.
     Value(Value),

@@ -149,6 +149,12 @@ const LIB_OF_SENDERS: &[(&str, &str)] = &[
     ("lib/provider/values.js", include_str!("../node/lib/provider/values.js")),
 ];
 
+/// What travels besides with one into whose tables records of a provider come.
+const LIB_OF_SYNCS: &[(&str, &str)] = &[
+    ("lib/provider/pace.js", include_str!("../node/lib/provider/pace.js")),
+    ("lib/provider/sync.js", include_str!("../node/lib/provider/sync.js")),
+];
+
 /// What travels besides with one that gets tokens of a provider.
 const LIB_OF_TOKENS: &[(&str, &str)] = &[
     SUCCESSOR,
@@ -249,6 +255,7 @@ pub fn files(plan: &Plan, services: &[Integrated<'_>]) -> Result<Files, EmitErro
         (speaks, LIB_OF_SERVICES),
         (!plan.api.senders_secrets().is_empty(), LIB_OF_SENDERS),
         (services.iter().any(Integrated::gets_tokens), LIB_OF_TOKENS),
+        (services.iter().any(Integrated::reads), LIB_OF_SYNCS),
         (has_return_page, RETURN_PAGE),
     ] {
         for (path, text) in part.iter().filter(|_| is_needed) {
@@ -323,6 +330,9 @@ fn service_files(services: &[Integrated<'_>]) -> Result<Files, EmitError> {
             let text = service::intake(plan, &provider.title, webhooks, intake)?;
             files.insert(format!("services/{stem}-events.js"), text);
         }
+        if !service.syncs.is_empty() {
+            files.insert(format!("services/{stem}-records.js"), service::records(plan, &provider.title)?);
+        }
     }
     Ok(files)
 }
@@ -335,6 +345,7 @@ fn refuse_other_triggers(plan: &Plan) -> Result<(), EmitError> {
             Trigger::Event { .. } => "run on an event",
             Trigger::Schedule { .. } => "run on a schedule",
             Trigger::Webhook { .. } => "take a provider's call",
+            Trigger::Pulled { .. } => "read a provider's records",
         };
         return Err(EmitError::Step { procedure: endpoint.procedure.name.to_string(), what: what.to_owned() });
     }
@@ -401,6 +412,7 @@ fn rendered(plan: &Plan, services: &[Integrated<'_>], application: &driver::Appl
         inner => if plan.api.cors == Cors::On { "closed" } else { "application" },
         speaks => services.iter().any(|one| one.module.is_ok()),
         tokens => services.iter().any(Integrated::gets_tokens),
+        reads => services.iter().any(Integrated::reads),
         beside => migrations_beside(plan, services).iter().map(|(scope, _)| scope.to_string()).collect::<Vec<_>>(),
     };
     let templates = [

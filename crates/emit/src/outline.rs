@@ -233,7 +233,11 @@ pub fn outlines(plan: &Plan) -> Vec<Outline<'_>> {
 fn outline<'a>(plan: &'a Plan, endpoint: &'a Endpoint) -> Option<Outline<'a>> {
     let (method, path) = match &endpoint.procedure.trigger {
         Trigger::Request { method, path } => (method, path),
-        Trigger::GraphQl { .. } | Trigger::Event { .. } | Trigger::Schedule { .. } | Trigger::Webhook { .. } => {
+        Trigger::GraphQl { .. }
+        | Trigger::Event { .. }
+        | Trigger::Schedule { .. }
+        | Trigger::Webhook { .. }
+        | Trigger::Pulled { .. } => {
             return None;
         }
     };

@@ -32,6 +32,9 @@ import { openMailer } from './lib/mail/mailer.js';
 import { createMetrics } from './lib/metrics.js';
 {% if speaks %}
 import { openAccount } from './lib/provider/account.js';
+{% if reads %}
+import { Sync, addSyncMetrics } from './lib/provider/sync.js';
+{% endif %}
 {% if tokens %}
 import { Tokens } from './lib/provider/tokens.js';
 {% endif %}
@@ -47,6 +50,9 @@ import { addWebhookRoutes } from './lib/webhooks.js';
 import { createIntake as {{ service.create_intake }} } from './services/{{ service.stem }}-events.js';
 {% endif %}
 import { {{ service.imported }} } from './services/{{ service.stem }}-integration.js';
+{% if service.reads %}
+import { createRecords as {{ service.create_records }} } from './services/{{ service.stem }}-records.js';
+{% endif %}
 {% endfor %}
 
 /**
@@ -86,7 +92,7 @@ export function buildApplication(database{% if endpoints or brought %}, counts{%
 {% for service in services if service.account %}
   const {{ service.opened }} = openAccount({{ service.called }}{% if service.tokens %}, process.env, (account) => new Tokens(account, database){% endif %});
 {% if service.intake %}
-  addWebhookRoutes({{ inner }}, { account: {{ service.opened }}, intake: {{ service.create_intake }}({ database, metrics }) });
+  addWebhookRoutes({{ inner }}, { account: {{ service.opened }}, intake: {{ service.create_intake }}({ database, metrics }){% if service.reads %}, onHeard: () => syncs.forEach((sync) => sync.wake()){% endif %} });
 {% endif %}
 {% endfor %}
 {% if mails %}
@@ -99,6 +105,14 @@ export function buildApplication(database{% if endpoints or brought %}, counts{%
 {% if mails or speaks or subscribers %}
 {% if speaks %}
   const accounts = [{% for service in services if service.account %}{% if not loop.first %}, {% endif %}{{ service.opened }}{% endfor %}];
+{% endif %}
+{% if reads %}
+  const syncs = [
+{% for service in services if service.account and service.reads %}
+    ...{{ service.opened }}.service.syncs.map((described) => new Sync({ database, account: {{ service.opened }}, described, records: {{ service.create_records }}({ database }) })),
+{% endfor %}
+  ];
+  addSyncMetrics(metrics.registry, syncs);
 {% endif %}
   // They begin when somebody starts them: a test builds applications that send nothing.
   const deliveries = [
@@ -113,7 +127,7 @@ export function buildApplication(database{% if endpoints or brought %}, counts{%
 {% endif %}
   ];
   addDeliveryMetrics(metrics.registry, deliveries);
-  return Object.assign(application, { deliveries });
+  return Object.assign(application, { deliveries{% if reads %}: [...deliveries, ...syncs]{% endif %} });
 {% else %}
   return application;
 {% endif %}

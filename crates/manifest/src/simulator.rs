@@ -191,6 +191,9 @@ pub enum RouteAction {
         /// Parameters that choose among them, with the member that must hold the same text.
         #[serde(default)]
         filters: Entries<String, Pointer>,
+        /// Tests of an object; one that fails them is not among those that are listed.
+        #[serde(default)]
+        only: Vec<BodyTest>,
     },
     /// Removes an object.
     Removes {

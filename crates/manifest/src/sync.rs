@@ -4,7 +4,7 @@ use crate::entries::Entries;
 use crate::kind::{Kind, Privacy};
 use crate::pointer::Pointer;
 use serde::{Deserialize, Serialize};
-use vocab::FieldName;
+use vocab::{EntityName, FieldName};
 
 /// Records that are read again and again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,21 @@ pub struct Sync {
     pub backfill: Backfill,
     /// How one sees that a record is gone.
     pub deletes: Deletes,
+    /// The rows of ours that they become; without it they are kept nowhere here.
+    #[serde(default)]
+    pub into: Option<Rows>,
+}
+
+/// Rows of ours that records of a provider become.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rows {
+    /// What a row is. Its fields are called like those that are taken.
+    pub entity: EntityName,
+    /// The field by which a record that is seen for the first time finds the row of the same person or thing.
+    pub by: FieldName,
+    /// The field with the time since when the record is gone there.
+    pub gone: FieldName,
 }
 
 /// A value of a record.

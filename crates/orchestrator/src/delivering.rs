@@ -301,6 +301,11 @@ impl Workers {
         Ok(())
     }
 
+    /// The tokens of the workspace.
+    pub fn tokens(&self) -> Tokens {
+        self.tokens.clone()
+    }
+
     /// Finishes what is under way and gives the rest back.
     pub async fn stop(mut self) {
         self.watching.drain(..).for_each(|watching| watching.abort());

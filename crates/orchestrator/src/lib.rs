@@ -45,6 +45,7 @@ mod settings;
 mod simulating;
 mod status;
 mod suppressions;
+mod syncing;
 mod tokens;
 mod trying;
 mod verify;

@@ -608,7 +608,11 @@ fn check_routes(plan: &Plan, workspace: &Workspace) -> Result<(), Stop> {
 fn route(trigger: &Trigger) -> Option<(&str, &str)> {
     match trigger {
         Trigger::Request { method, path } => Some((method, path)),
-        Trigger::GraphQl { .. } | Trigger::Event { .. } | Trigger::Schedule { .. } | Trigger::Webhook { .. } => None,
+        Trigger::GraphQl { .. }
+        | Trigger::Event { .. }
+        | Trigger::Schedule { .. }
+        | Trigger::Webhook { .. }
+        | Trigger::Pulled { .. } => None,
     }
 }
 

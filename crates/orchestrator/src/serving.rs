@@ -10,6 +10,7 @@ use crate::located::Opened;
 use crate::mailing;
 use crate::senders;
 use crate::settings::{WorkspaceSettings, WrongSettings};
+use crate::syncing::{self, Read, Readers};
 use crate::tokens::{KeptTokens, is_token};
 use crate::workspace::{RunningServer, Workspace, WorkspaceFailure};
 use connect::account::Account;
@@ -32,7 +33,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::Store;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use vocab::{Secret, TaskId};
 
 /// How often a server looks for plans that became active.
@@ -62,6 +63,10 @@ pub struct Serving {
     opened: Opened,
     players: Players,
     workers: Workers,
+    readers: Readers,
+    /// What is read when it is served.
+    to_read: Vec<Read>,
+    simulated: Vec<SocketAddr>,
     workspace: Workspace,
     address: SocketAddr,
     /// Where it listens: `http://127.0.0.1:8080`.
@@ -155,7 +160,9 @@ impl Serving {
         let (origins, proxies) = (Origins::parse(&asked.origins)?, Proxies::parse(&asked.proxies)?);
         let folder = workspace.counts_folder();
         let counts = Counts::open(&folder).map_err(|source| ServeFailure::Counts { folder, source })?;
-        let news = Arc::new(Notify::new());
+        let (news, heard) = (Arc::new(Notify::new()), watch::Sender::default());
+        let read = syncing::Standings::default();
+        let readings = Arc::clone(&read);
         let counts = Some(Arc::new(counts));
         let site = active.settings.public_url.clone();
         let delivered = delivering::Counts::default();
@@ -173,15 +180,22 @@ impl Serving {
             counts,
             site,
             news: Arc::clone(&news),
+            heard: heard.clone(),
             counted_by_others: Some(Arc::new(move || {
                 let endings = told.lock().unwrap_or_else(PoisonError::into_inner);
-                delivering::metrics(&asked) + &ending::metrics(&endings) + &backups::metrics(&standings)
+                delivering::metrics(&asked)
+                    + &syncing::metrics(&readings)
+                    + &ending::metrics(&endings)
+                    + &backups::metrics(&standings)
             })),
         };
         let service = Service::with_settings(&active.served(), active.openapi(), settings)?;
         let mut workers = Workers::new(players.kept(), news, delivered);
         active.deliver(workspace, &mut workers, &players).await?;
+        let readers = Readers::new(read, heard);
+        let to_read = active.read();
         active.tell(workspace, &endings);
+        let simulated = players.simulated(&active.settings);
         let routes = active.routes();
         let workspace = workspace.clone();
         let plans = active.versions;
@@ -193,6 +207,9 @@ impl Serving {
             opened,
             players,
             workers,
+            readers,
+            to_read,
+            simulated,
             workspace,
             address: bound,
             url: here,
@@ -219,6 +236,8 @@ impl Serving {
         self.workspace.announce_server(&server)?;
         let keeper = Keeper::start(&self.workspace, &self.backups);
         let current: Current = Arc::new(Arc::new(self.service).into());
+        let tokens = self.workers.tokens();
+        self.readers.follow(self.to_read, &self.simulated, &tokens, &current).map_err(ServeFailure::Sending)?;
         let listening = listen(self.listener, Arc::clone(&current), self.certificate, end);
         tokio::pin!(listening);
         let mut look = tokio::time::interval(LOOK_PAUSE);
@@ -239,9 +258,13 @@ impl Serving {
             match successor(&current.load(), &self.workspace, opened, players, workers).await {
                 Ok((active, service)) => {
                     active.tell(&self.workspace, &self.endings);
-                    let plans = active.versions;
+                    let (plans, to_read) = (active.versions.clone(), active.read());
                     tracing::info!(plans = plans.len(), "serving what became active");
                     current.store(Arc::new(service));
+                    let simulated = self.players.simulated(&active.settings);
+                    if let Err(error) = self.readers.follow(to_read, &simulated, &tokens, &current) {
+                        tracing::error!(error, "nothing is read from providers any more");
+                    }
                     if server.plans != plans {
                         server.plans = plans;
                         self.workspace.announce_server(&server)?;
@@ -252,6 +275,7 @@ impl Serving {
                 }
             }
         }
+        drop(self.readers);
         drop(keeper);
         self.workers.stop().await;
         self.workspace.retract_server(&server);
@@ -365,6 +389,16 @@ impl ActivePlans {
             .collect()
     }
 
+    /// What comes in from services.
+    fn read(&self) -> Vec<Read> {
+        let reading = self.plans.iter().filter(|active| !active.plan.syncs().is_empty());
+        let read = reading.filter_map(|active| {
+            let account = active.account.clone()?;
+            Some(Read { plan: active.plan.clone(), store: active.store.clone(), account })
+        });
+        read.collect()
+    }
+
     /// The account at the provider for whose answers an API waits that integrates none itself.
     fn awaited(&self, plan: &Plan) -> Option<&Account> {
         let by = plan.api.endpoints.iter().find_map(|endpoint| endpoint.awaits())?.1;
@@ -463,7 +497,8 @@ pub(crate) fn routes(plan: &plan::Plan) -> Vec<String> {
         plan::Trigger::GraphQl { .. }
         | plan::Trigger::Event { .. }
         | plan::Trigger::Schedule { .. }
-        | plan::Trigger::Webhook { .. } => None,
+        | plan::Trigger::Webhook { .. }
+        | plan::Trigger::Pulled { .. } => None,
     });
     endpoints.chain(calls).collect()
 }

@@ -250,6 +250,7 @@ fn service(manifest: &Manifest, options: &TryOptions) -> Result<ServicePlan, Try
         points: Vec::new(),
         listens: Vec::new(),
         returns: Vec::new(),
+        syncs: Vec::new(),
         intake: None,
         manifest: manifest.clone(),
     })

@@ -250,9 +250,11 @@ impl Endpoint {
     pub fn route(&self) -> Option<(&str, &str)> {
         match &self.procedure.trigger {
             Trigger::Request { method, path } => Some((method, path)),
-            Trigger::GraphQl { .. } | Trigger::Event { .. } | Trigger::Schedule { .. } | Trigger::Webhook { .. } => {
-                None
-            }
+            Trigger::GraphQl { .. }
+            | Trigger::Event { .. }
+            | Trigger::Schedule { .. }
+            | Trigger::Webhook { .. }
+            | Trigger::Pulled { .. } => None,
         }
     }
 }

@@ -198,6 +198,12 @@ impl Plan {
         self.service.as_ref()?.intake.as_ref()
     }
 
+    /// Records of a provider that come into its tables.
+    #[must_use]
+    pub fn syncs(&self) -> &[service::SyncPlan] {
+        self.service.as_ref().map_or(&[], |service| &service.syncs)
+    }
+
     /// What APIs of the workspace answer themselves, of all that could be brought by the service of that task.
     #[must_use]
     pub fn taken_over<'p>(apis: impl Iterator<Item = &'p Self>, from: &TaskId) -> Vec<TakenOver> {

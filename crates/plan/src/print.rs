@@ -51,6 +51,9 @@ pub fn plan(plan: &Plan) -> String {
         for taken in planned.intake.iter().flat_map(|intake| intake.all()) {
             let _ = write!(text, "\n{}", procedure(taken));
         }
+        for taken in planned.syncs.iter().flat_map(crate::service::SyncPlan::all) {
+            let _ = write!(text, "\n{}", procedure(taken));
+        }
     }
     migrations(&mut text, &plan.database);
     text.push_str("\nwill be tried on a scratch database first\n");
@@ -148,6 +151,7 @@ fn trigger(trigger: &Trigger) -> String {
         Trigger::Event { name } => format!("event {name}"),
         Trigger::Schedule { cron } => format!("schedule {cron}"),
         Trigger::Webhook { provider, path } => format!("webhook of {provider} at {path}"),
+        Trigger::Pulled { provider, sync } => format!("a record of `{sync}` read from {provider}"),
     }
 }
 

@@ -62,6 +62,13 @@ pub enum Trigger {
         /// Where it arrives.
         path: String,
     },
+    /// A record that was read from a provider.
+    Pulled {
+        /// Whose.
+        provider: ProviderName,
+        /// Which records.
+        sync: FieldName,
+    },
 }
 
 /// The two kinds of GraphQL operation that procedures answer.

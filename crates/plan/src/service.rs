@@ -1,12 +1,14 @@
 //! A service that is integrated: the provider's manifest as far as the task uses it, copied in, and where each value of the account
 //! comes from. What delivers, listens, checks and documents carries this out and looks no further left.
 
+use crate::database::Schedule;
 use crate::procedure::Procedure;
+use crate::shape::Shape;
 use manifest::Manifest;
 use manifest::kind::Kind;
 use manifest::point::{Calls, Point};
 use serde::{Deserialize, Serialize};
-use vocab::{EventName, FieldName, FieldType, TaskId};
+use vocab::{EventName, FieldName, FieldType, TableName, TaskId};
 
 /// What one task of `integrate_service` comes to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +36,9 @@ pub struct ServicePlan {
     /// What becomes of the provider's calls; none where it makes none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intake: Option<Intake>,
+    /// Records of the provider that come into tables of ours again and again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub syncs: Vec<SyncPlan>,
     /// The provider, with the operations, points and objects that the task uses and no others.
     pub manifest: Manifest,
 }
@@ -131,6 +136,74 @@ pub struct ServicePoint {
     /// The point of the manifest that answers it: the event itself, else a more general one. None where the manifest has neither.
     pub answered_by: Option<EventName>,
 }
+
+/// Records of a provider that come into a table of ours: which, when, and what becomes of each.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SyncPlan {
+    /// The entry of `syncs` of the manifest.
+    pub name: FieldName,
+    /// The table.
+    pub table: TableName,
+    /// When it is looked what has changed.
+    pub pace: Pace,
+    /// What is taken of a record, held against this first: what the record of `take` holds behind [`PULLED`].
+    pub shape: Shape,
+    /// What becomes of a record that is there.
+    pub take: Procedure,
+    /// What becomes of one that is gone: its record holds [`PULLED`] without the digest.
+    pub gone: Procedure,
+}
+
+impl SyncPlan {
+    /// What can become of a record.
+    pub fn all(&self) -> [&Procedure; 2] {
+        [&self.take, &self.gone]
+    }
+}
+
+/// When it is looked what has changed at a provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pace {
+    /// When the provider tells of a change, and each minute.
+    RealTime,
+    /// At these times.
+    At(Schedule),
+}
+
+impl Pace {
+    /// The next time, both in seconds since 1970.
+    #[must_use]
+    pub fn next(&self, after: i64) -> i64 {
+        match self {
+            Self::RealTime => Schedule::Every(1).next(after),
+            Self::At(schedule) => schedule.next(after),
+        }
+    }
+}
+
+impl std::fmt::Display for Pace {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::RealTime => formatter.write_str("each minute, and at once where its calls tell of a change"),
+            Self::At(schedule) => schedule.fmt(formatter),
+        }
+    }
+}
+
+/// What the record that a provider's record is read into holds before the fields.
+#[derive(Debug, Clone, Copy)]
+pub struct Pulled {
+    /// Which one it is there.
+    pub key: &'static str,
+    /// When it was changed last there.
+    pub changed: &'static str,
+    /// SHA-256 of what is taken of it, lower-case hex: the same where nothing of that has changed.
+    pub digest: &'static str,
+}
+
+/// The names of those fields.
+pub const PULLED: Pulled = Pulled { key: "pulled_key", changed: "pulled_changed", digest: "pulled_digest" };
 
 /// What becomes of a provider's calls.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use crate::database::permission::{OwnedBy, TableUse, Uses};
 use crate::database::{Nullability, Table};
 use crate::procedure::{Item, Procedure, Step};
 use crate::query::{Assigned, OnConflict, Output, Predicate, Query, RowLock, Write};
-use crate::{Plan, question, system};
+use crate::{Plan, question, service, system};
 use std::collections::BTreeSet;
 use vocab::{ColumnName, TableName};
 
@@ -48,6 +48,9 @@ pub fn uses(plan: &Plan) -> Uses {
     if plan.keeps_tokens() {
         found.tokens();
     }
+    if !plan.syncs().is_empty() {
+        found.syncs();
+    }
     for endpoint in &plan.api.endpoints {
         found.items(&endpoint.procedure.body);
         if plan.api.answers_questions() {
@@ -55,6 +58,9 @@ pub fn uses(plan: &Plan) -> Uses {
         }
     }
     for procedure in plan.intake().iter().flat_map(|intake| intake.all()) {
+        found.items(&procedure.body);
+    }
+    for procedure in plan.syncs().iter().flat_map(service::SyncPlan::all) {
         found.items(&procedure.body);
     }
     found.lock();
@@ -195,6 +201,16 @@ impl Found<'_> {
     /// Whoever renews a token leases it, and keeps another.
     fn tokens(&mut self) {
         let table = system::kept_tokens();
+        let all: BTreeSet<ColumnName> = table.columns.iter().map(|column| column.name.clone()).collect();
+        let used = self.of(&table.name);
+        used.reads.extend(all.clone());
+        used.inserts.extend(all.clone());
+        used.updates.extend(all);
+    }
+
+    /// Whoever reads what has changed leases it, and notes how far it has come.
+    fn syncs(&mut self) {
+        let table = system::sync_states();
         let all: BTreeSet<ColumnName> = table.columns.iter().map(|column| column.name.clone()).collect();
         let used = self.of(&table.name);
         used.reads.extend(all.clone());

@@ -940,7 +940,11 @@ fn final_response(items: &[Item]) -> Option<&Response> {
 fn request_of(endpoint: &Endpoint) -> Option<(&str, &str)> {
     match &endpoint.procedure.trigger {
         Trigger::Request { method, path } => Some((method, path)),
-        Trigger::GraphQl { .. } | Trigger::Event { .. } | Trigger::Schedule { .. } | Trigger::Webhook { .. } => None,
+        Trigger::GraphQl { .. }
+        | Trigger::Event { .. }
+        | Trigger::Schedule { .. }
+        | Trigger::Webhook { .. }
+        | Trigger::Pulled { .. } => None,
     }
 }
 

@@ -15,6 +15,7 @@ mod superfluous;
 mod table;
 mod unbuilt;
 
+pub use backup::schedule;
 pub use overlap::keepable;
 pub use rules::index_name;
 

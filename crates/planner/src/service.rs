@@ -6,6 +6,7 @@ mod passing_on;
 mod refund;
 pub mod shop;
 mod subscription;
+mod sync;
 
 use crate::api::{Designed, default_policy};
 use crate::behaviour::field_name;
@@ -65,6 +66,10 @@ pub fn design(
         events = taken.events;
         service.intake = Some(taken.intake);
     }
+    let pulled = sync::pulled(integration, manifest, task_id, catalog, held);
+    tables.extend(pulled.tables);
+    decisions.extend(pulled.decisions);
+    service.syncs = pulled.syncs;
     let policy = default_policy();
     let mut endpoints = Vec::new();
     for (event, bring) in BRINGS {
@@ -206,6 +211,7 @@ pub fn plan_service(
         task_id: task_id.clone(),
         returns: Vec::new(),
         intake: None,
+        syncs: Vec::new(),
         system: if is_test { System::Test } else { System::Live },
         priority: Priority::Normal,
         account,

@@ -31,6 +31,7 @@ mod patch;
 mod patient_stream;
 mod program;
 mod proxies;
+mod pulled;
 mod rate_limit;
 mod reading;
 mod reference_page;

@@ -12,6 +12,7 @@ use crate::issuer::Issuer;
 use crate::metrics::{Metrics, RouteMetrics, UNMATCHED};
 use crate::program::{Limiters, Operation, Program, Shared, UnservablePlan, compile};
 use crate::proxies::{Peer, Proxies};
+use crate::pulled::Shelf;
 use crate::rate_limit::Limiter;
 use crate::reference_page;
 use crate::request::{decoded, header, is_well_formed, request_id};
@@ -20,6 +21,7 @@ use crate::return_page;
 use crate::run::{Facts, Failure, Run, Surroundings, site};
 use crate::webhook::{AccountScope, Counterpart, Hook};
 use bytes::Bytes;
+use connect::syncing::{NotTaken, Pulled};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response};
 use http_body_util::Empty;
@@ -34,8 +36,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::{Ended, Store, StoreError};
-use tokio::sync::Notify;
-use vocab::{Datum, Secret, TaskId};
+use tokio::sync::{Notify, watch};
+use vocab::{Datum, FieldName, Secret, TaskId};
 
 /// How long a whole request may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
@@ -72,6 +74,8 @@ pub struct Settings {
     pub site: Option<String>,
     /// Rung when events were committed, for whoever brings them on.
     pub news: Arc<Notify>,
+    /// Rung when a provider has told of something.
+    pub heard: watch::Sender<()>,
     /// Who issues the tokens that endpoints take of another issuer; without it none can be checked.
     pub issuer: Option<Arc<Issuer>>,
     /// What others have counted, as Prometheus text: it stands behind what the server counts.
@@ -97,6 +101,8 @@ pub struct Service {
     cookies: Cookies,
     /// What tokens of another issuer may have to be granted.
     grants: BTreeSet<String>,
+    /// What puts records of providers where they belong, by the task and which records.
+    shelves: BTreeMap<(TaskId, FieldName), Shelf>,
 }
 
 /// What a service counts and goes on counting when another takes its place.
@@ -208,6 +214,7 @@ impl Service {
         let mut all_keys: Vec<Arc<ApiKeys>> = Vec::new();
         let mut all_accounts: Vec<Arc<Accounts>> = Vec::new();
         let mut answers = Vec::new();
+        let mut shelves = BTreeMap::new();
         let answers_questions = served.iter().any(|served| served.plan.api.answers_questions());
         for Served { plan, store, counterpart, secret } in served {
             let limiter = |policy: &RateLimitPolicy| {
@@ -248,6 +255,10 @@ impl Service {
                     targets
                         .extend(asks.chain([Method::POST]).map(|method| (method, Target::Webhook(Arc::clone(&hook)))));
                 }
+            }
+            for sync in plan.syncs() {
+                let shelf = Shelf::new(plan, sync, counterpart, &keys, store)?;
+                shelves.insert((plan.task_id.clone(), sync.name.clone()), shelf);
             }
             let returns = plan.service.iter().flat_map(|service| &service.returns).flat_map(return_page::files);
             let of_mails = plan.api.pages.iter().flat_map(account_page::files);
@@ -345,6 +356,7 @@ impl Service {
             cors,
             cookies,
             grants,
+            shelves,
         })
     }
 
@@ -546,7 +558,10 @@ impl Service {
                 let request_id = facts.request_id.clone();
                 let hearing = Box::pin(hook.hear(parts, body, facts, &surroundings, self.settings.site.as_deref()));
                 let answer = match tokio::time::timeout(ANSWER_TIMEOUT, hearing).await {
-                    Ok(Ok(answer)) => answer,
+                    Ok(Ok(answer)) => {
+                        self.settings.heard.send_replace(());
+                        answer
+                    }
                     Ok(Err(failure)) => refusal(failure, &request_id).into_answer(&request_id),
                     Err(_) => Refusal::from(Problem::Overloaded).into_answer(&request_id),
                 };
@@ -589,6 +604,17 @@ impl Service {
         let (at_work, news) = (&self.at_work, &*self.settings.news);
         let known_as = self.settings.site.as_deref();
         Surroundings { store, keys, metrics, claims, at_work, news, origins, known_as, questions: self }
+    }
+
+    /// Puts a record of a provider where it belongs, durable when this is done.
+    ///
+    /// # Errors
+    /// Why it was not.
+    pub async fn take(&self, task: &TaskId, sync: &FieldName, record: &Pulled) -> Result<(), NotTaken> {
+        let shelf = self.shelves.get(&(task.clone(), sync.clone()));
+        let shelf = shelf.ok_or_else(|| NotTaken::Later(format!("`{task}` is not served any more")))?;
+        let surroundings = self.surroundings(&shelf.store, &shelf.keys, None);
+        shelf.take(&surroundings, record).await
     }
 
     /// What whoever sends these headers would be told at an endpoint before it does anything: the record [`MAY`].

@@ -23,6 +23,7 @@ mod renewing;
 mod sqlite;
 mod store;
 pub mod subscription;
+pub mod sync;
 mod way_in;
 
 pub use api_key::ApiKeyRow;

@@ -7,6 +7,7 @@ use super::serving::put;
 use super::setup::{KnownRoute, Place, Setup};
 use crate::fill::{as_text, first};
 use crate::form;
+use jiff::Timestamp;
 use manifest::operation::NextPage;
 use manifest::reference::Reference;
 use manifest::simulator::PageSize;
@@ -36,7 +37,7 @@ pub(super) struct Chosen {
 /// Chooses; or says which parameter makes no sense.
 pub(super) fn choose<'a>(setup: &Setup, asked: &Asked<'a>, all: &[Value]) -> Result<Chosen, &'a str> {
     let says = &asked.request.says;
-    let filtered: Vec<&Value> = all
+    let mut filtered: Vec<&Value> = all
         .iter()
         .filter(|item| {
             asked.filters.iter().all(|(name, at)| match at_member(says, &form::steps(name)) {
@@ -46,6 +47,10 @@ pub(super) fn choose<'a>(setup: &Setup, asked: &Asked<'a>, all: &[Value]) -> Res
         })
         .filter(|item| is_new_enough(setup, asked, item))
         .collect();
+    if let Some(Ordered { at, most }) = ordered(setup, asked) {
+        filtered.sort_by_cached_key(|item| first(item, at).map(as_text).as_deref().map(moment));
+        filtered.truncate(most);
+    }
     let size = page_size(asked)?;
     let cursor = cursor(asked);
     let begin = begin(asked, &filtered, size, cursor.as_deref())?;
@@ -178,10 +183,41 @@ fn is_new_enough(setup: &Setup, asked: &Asked<'_>, item: &Value) -> bool {
         let Some(Place::Member(steps)) = super::setup::place(operation, &is_since) else { return true };
         let Some(since) = at_member(&asked.request.says, &steps).map(as_text) else { return true };
         let Some(at) = first(item, &cursor.at).map(as_text).filter(|_| !cursor.of_answer) else { return true };
-        match (at.parse::<i64>(), since.parse::<i64>()) {
-            (Ok(at), Ok(since)) => at >= since,
-            // Times as text are written alike, so their order is that of the text.
-            (Err(_), _) | (_, Err(_)) => at >= since,
-        }
+        moment(&at) >= moment(&since)
+    })
+}
+
+/// A point in time as a provider may write it, in milliseconds since 1970; of a text that is none, the text.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Moment {
+    Known(i64),
+    Text(String),
+}
+
+/// Numbers above this are milliseconds: as seconds they would be in the year 5138.
+const MILLISECONDS_FROM: i64 = 100_000_000_000;
+
+fn moment(text: &str) -> Moment {
+    match (text.parse::<i64>(), text.parse::<Timestamp>()) {
+        (Ok(number), _) if number < MILLISECONDS_FROM => Moment::Known(number.saturating_mul(1000)),
+        (Ok(number), _) => Moment::Known(number),
+        (Err(_), Ok(time)) => Moment::Known(time.as_millisecond()),
+        (Err(_), Err(_)) => Moment::Text(text.to_owned()),
+    }
+}
+
+/// Where a list stands in the order of its changes, and ends after so many.
+struct Ordered<'s> {
+    at: &'s Pointer,
+    most: usize,
+}
+
+/// The sync that reads with this operation says so.
+fn ordered<'s>(setup: &'s Setup, asked: &Asked<'_>) -> Option<Ordered<'s>> {
+    let name = asked.route.operation.as_deref()?;
+    let mut cursors = setup.manifest.syncs.iter().filter(|(_, sync)| sync.read.as_str() == name);
+    cursors.find_map(|(_, sync)| {
+        let cursor = sync.cursor.as_ref()?;
+        Some(Ordered { at: &cursor.at, most: cursor.most_records? as usize })
     })
 }

@@ -279,10 +279,14 @@ impl Simulator {
                 let (setup, shelves) = (&self.setup, &mut self.shelves);
                 upserting::upsert(upserts, setup, &mut self.chance, shelves, given)?
             }
-            (RouteAction::Lists { object, answer, page, filters }, _) => {
+            (RouteAction::Lists { object, answer, page, filters, only }, _) => {
                 let kind = object.as_str();
-                let all: Vec<Value> =
-                    self.shelves.all(kind).map(|(_, value)| self.setup.shown_value(kind, value, false)).collect();
+                let mut all: Vec<Value> = Vec::new();
+                for (_, value) in self.shelves.all(kind) {
+                    if first_failing(only, value, &given)?.is_none() {
+                        all.push(self.setup.shown_value(kind, value, false));
+                    }
+                }
                 let asked = listing::Asked { route: &self.setup.routes[number], page: page.as_ref(), filters, request };
                 let chosen = listing::choose(&self.setup, &asked, &all).map_err(|at| No::Invalid(at.to_owned()))?;
                 let given = Given { list: Some(&chosen.items), ..given };

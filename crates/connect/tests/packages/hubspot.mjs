@@ -19,3 +19,8 @@ const ada = { email: "ada+1@example.org", firstname: "Ada", lastname: "King (O'L
 const zoe = { email: "zoë@example.org" };
 const input = (properties) => ({ id: properties.email, idProperty: "email", objectWriteTraceId: properties.email, properties });
 await hubspot.crm.contacts.batchApi.upsert({ inputs: [input(ada), input(zoe)] });
+const changed = { propertyName: "lastmodifieddate", value: "1769860800500", operator: "GTE" };
+const { basicApi, searchApi } = hubspot.crm.contacts;
+const asked = ["email", "firstname", "lastname", "company", "phone"];
+await searchApi.doSearch({ limit: 200, sorts: ["lastmodifieddate"], properties: asked, filterGroups: [{ filters: [changed] }] });
+await basicApi.getPage(100, "200", undefined, undefined, undefined, true);

@@ -12,12 +12,16 @@ import { respond, respondText } from './response.js';
 /**
  * @param {ReturnType<import('./application.js').createApplication>} application
  * @param {{ account: object, intake: Record<string, (request: object, event: object) => Promise<void>>, prover?: Prover }} parts `account`
- *   as `provider/account.js` opens it; `intake` has what becomes of each event, and `aside` for those that nobody has described; `prover`
- *   brings what does not come with a call
+ *   as `provider/account.js` opens it; `intake` has what becomes of each event, and `aside` for those that nobody has described; `onHeard` is called
+ *   when a call was taken in; `prover` brings what does not come with a call
  */
-export function addWebhookRoutes(application, { account, intake, prover = new Prover(account) }) {
+export function addWebhookRoutes(application, { account, intake, onHeard = () => {}, prover = new Prover(account) }) {
   const { path, handshake = [] } = account.service.webhooks;
-  const hearing = (request) => hear(request, { account, intake, prover });
+  const hearing = async (request) => {
+    const answered = await hear(request, { account, intake, prover });
+    onHeard();
+    return answered;
+  };
   const asks = handshake.map(({ answers }) => answers).filter((method) => method !== undefined);
   // The last segment is for providers that know nothing better than an address that nobody can guess.
   for (const at of [path, `${path}/{token}`]) {

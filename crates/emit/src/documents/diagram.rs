@@ -35,7 +35,8 @@ enum Detail {
 /// is the same in every API: it would only take room.
 pub fn view(tables: &[Table]) -> Value {
     let further = [system::kept_tokens(), system::mail_suppressions(), system::webhook_subscriptions()];
-    let left_out: Vec<Table> = system::of_deliveries().into_iter().chain(further).collect();
+    let kept = system::of_deliveries().into_iter().chain(system::of_syncs());
+    let left_out: Vec<Table> = kept.chain(further).collect();
     let is_shown = |table: &&Table| !left_out.iter().any(|out| out.name == table.name);
     let tables: Vec<Table> = tables.iter().filter(is_shown).cloned().collect();
     let Diagrams { note, drawn } = diagrams(&tables);

@@ -11,7 +11,7 @@ use manifest::provider::{Counted, CountedBy, Provider, Rate};
 use manifest::webhook::{ProviderEvent, Registration, Verification, Webhooks};
 use minijinja::{Value, context};
 use plan::Plan;
-use plan::service::{AccountValue, ServicePlan, ServicePoint, System, ValueSource};
+use plan::service::{AccountValue, ServicePlan, ServicePoint, SyncPlan, System, ValueSource};
 use plan::trouble::Trouble;
 
 pub fn view(whole: &Plan, plan: &ServicePlan) -> Value {
@@ -30,6 +30,7 @@ pub fn view(whole: &Plan, plan: &ServicePlan) -> Value {
         points => plan.points.iter().map(|asked| point(&plan.manifest, asked)).collect::<Vec<_>>(),
         operations => plan.manifest.operations.iter().map(|(name, known)| operation(plan, name.as_str(), known)).collect::<Vec<_>>(),
         webhooks => plan.manifest.webhooks.as_ref().map(|known| webhooks(known, plan.intake.as_ref().map_or("", |intake| &intake.path))),
+        syncs => plan.syncs.iter().map(|known| sync(plan, known)).collect::<Vec<_>>(),
         rules => provider.errors.rules.iter().map(rule).collect::<Vec<_>>(),
         otherwise => consequence(provider.errors.otherwise),
         attempts => provider.retry.attempts,
@@ -37,6 +38,18 @@ pub fn view(whole: &Plan, plan: &ServicePlan) -> Value {
         longest_wait => provider.wait.most_seconds,
         troubles => Trouble::ALL.into_iter().filter(|known| known.concerns(plan)).map(|known| trouble(plan, known)).collect::<Vec<_>>(),
         rates => provider.rates.iter().map(|(_, rate)| rate_words(rate, plan.system)).collect::<Vec<_>>(),
+    }
+}
+
+fn sync(plan: &ServicePlan, known: &SyncPlan) -> Value {
+    let does = plan.manifest.syncs.get(known.name.as_str()).map_or("", |sync| sync.does.as_str());
+    let fields: Vec<String> = known.shape.fields.iter().map(|field| format!("`{}`", field.name)).collect();
+    context! {
+        name => known.name.as_str(),
+        does,
+        table => known.table.as_str(),
+        fields => fields.join(", "),
+        pace => known.pace.to_string(),
     }
 }
 

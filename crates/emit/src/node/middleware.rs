@@ -154,7 +154,7 @@ fn listing(script: &mut Script, constant: &ListingConstant) {
 }
 
 /// A field as `lib/validation.js` reads it.
-fn rules(field: &ShapeField) -> Expression {
+pub fn rules(field: &ShapeField) -> Expression {
     let mut rules = vec![("name".to_owned(), Expression::text(quoted(field.name.as_str())))];
     match &field.entries {
         None if is_password(field) => rules.push(("kind".to_owned(), Expression::text("'password'"))),

@@ -7,9 +7,11 @@ mod intake;
 mod operation;
 mod point;
 mod provider;
+mod sync;
 mod webhook;
 
 pub use intake::intake;
+pub use sync::records;
 pub use webhook::proof_of_sender;
 
 use super::names::{Names, camel_case};
@@ -71,6 +73,11 @@ impl<'a> Integrated<'a> {
         self.plan.intake().is_some() && self.service.manifest.webhooks.is_some()
     }
 
+    /// Whether the application reads records of its provider.
+    pub fn reads(&self) -> bool {
+        self.module.is_ok() && !self.service.syncs.is_empty()
+    }
+
     /// Whether the application gets tokens of its provider.
     pub fn gets_tokens(&self) -> bool {
         let mut ways = self.service.manifest.provider.authentication.iter();
@@ -95,6 +102,7 @@ pub fn view(one: &Integrated<'_>, guide: &str) -> Value {
         account => made.as_ref().ok().map(|module| module.name.as_str()),
         beyond => made.as_ref().err().map(|why| why.0.as_str()),
         intake => one.listens(),
+        reads => !service.syncs.is_empty(),
         path => plan.intake().map(|intake| intake.path.as_str()),
         variables => variables.collect::<Vec<_>>(),
         webhook_variable => webhook_variable(name),
@@ -185,6 +193,7 @@ impl Module<'_> {
         if let (Some(webhooks), Some(intake)) = (&self.manifest.webhooks, plan.intake()) {
             self.webhooks(&mut script, webhooks, intake)?;
         }
+        self.syncs(&mut script)?;
         self.provider(&mut script, name, plan)?;
         Ok(script.into_text())
     }

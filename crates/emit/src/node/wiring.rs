@@ -9,12 +9,13 @@ use plan::Plan;
 use std::collections::BTreeSet;
 
 /// What `application.js` calls its own.
-const OWN: [&str; 23] = [
+const OWN: [&str; 25] = [
     "account",
     "accounts",
     "addAccountPages",
     "addDeliveryMetrics",
     "addReturnPages",
+    "addSyncMetrics",
     "addWebhookRoutes",
     "allowedOrigins",
     "application",
@@ -33,6 +34,7 @@ const OWN: [&str; 23] = [
     "openMailer",
     "openapi",
     "subscribers",
+    "syncs",
 ];
 
 /// The parts, by their names.
@@ -50,7 +52,7 @@ pub struct Wiring {
 impl Wiring {
     pub fn of(plan: &Plan, services: &[Integrated<'_>]) -> Self {
         let mut names = Names::new(&OWN);
-        ["readFileSync", "Deliveries", "Subscribers"].iter().for_each(|name| {
+        ["readFileSync", "Deliveries", "Subscribers", "Sync"].iter().for_each(|name| {
             names.take(name);
         });
         // An API that a service brings is called like the service.
@@ -107,5 +109,6 @@ fn named(plan: &Plan, one: &Integrated<'_>, names: &mut Names) -> Value {
     let imported = if called == module.name { called.clone() } else { format!("{} as {called}", module.name) };
     let opened = names.take(&format!("{}Account", camel_case(provider)));
     let create_intake = names.take(&format!("create{}Intake", pascal_case(provider)));
-    merge_maps([context! { imported, called, opened, create_intake }, view])
+    let create_records = names.take(&format!("create{}Records", pascal_case(provider)));
+    merge_maps([context! { imported, called, opened, create_intake, create_records }, view])
 }

@@ -3,9 +3,10 @@
 use super::operation::inputs;
 use super::place::{At, Findings, ManifestFile, Rule};
 use super::scope::{Scope, not_below, required};
-use crate::operation::{Effect, Operation};
+use crate::kind::Kind;
+use crate::operation::{Effect, NextPage, Operation};
 use crate::point::{Call, Calls, Given, Point};
-use crate::sync::Deletes;
+use crate::sync::{Cursor, Deletes, Rows, Sync};
 use crate::{Entries, Manifest, Template};
 use vocab::FieldName;
 
@@ -155,6 +156,9 @@ pub(super) fn check_syncs(manifest: &Manifest, findings: &mut Findings) {
             let message = format!("`{}` does not read page by page", sync.read);
             findings.add(&at.to("read"), Rule::Contradiction, message, "give it `effect: read` and `paging`");
         }
+        if let Some(into) = &sync.into {
+            rows(&at, sync, into, read, findings);
+        }
         let Some(cursor) = &sync.cursor else { continue };
         let place = at.to("cursor").to("into");
         let what = format!("input of `{}`", sync.read);
@@ -169,5 +173,24 @@ pub(super) fn check_syncs(manifest: &Manifest, findings: &mut Findings) {
                 findings.add(&place, Rule::Contradiction, message, "leave `required` out of the input");
             }
         }
+    }
+}
+
+/// What has to be known of records that become rows of ours.
+fn rows(at: &At, sync: &Sync, into: &Rows, read: &Operation, findings: &mut Findings) {
+    findings.must_be_known(&at.to("into").to("by"), "field", into.by.as_str(), &sync.fields.names());
+    let tells_when = |cursor: &Cursor| cursor.kind == Kind::Timestamp && !cursor.of_answer;
+    if !sync.cursor.as_ref().is_some_and(tells_when) {
+        let message = "nothing says when a record was changed last, so that no side is known to be the newer one";
+        findings.add(&at.to("cursor"), Rule::Contradiction, message, "give it a `cursor` of the type `timestamp`");
+    }
+    if matches!(sync.deletes, Deletes::FullScan { .. }) {
+        let message = "records that become rows are not read anew to see which are gone";
+        findings.add(&at.to("deletes"), Rule::Contradiction, message, "say `read`, `flag` or `unseen`");
+    }
+    let next = read.paging.as_ref().map(|paging| &paging.next);
+    if matches!(next, Some(NextPage::Offset { .. } | NextPage::Number { .. })) {
+        let message = format!("`{}` counts its pages, and records move among them while they are read", sync.read);
+        findings.add(&at.to("read"), Rule::Contradiction, message, "read them by a cursor");
     }
 }

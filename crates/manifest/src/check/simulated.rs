@@ -84,8 +84,9 @@ fn routes(manifest: &Manifest, at: &At, simulator: &Simulator, findings: &mut Fi
                 found(&does.to("changes").to("object"), object, findings);
                 members(&does.to("changes").to("set"), set, &scope, findings);
             }
-            RouteAction::Lists { object, answer, page: _, filters: _ } => {
+            RouteAction::Lists { object, answer, page: _, filters: _, only } => {
                 let place = does.to("lists");
+                tests(&place.to("only"), only, &scope, findings);
                 findings.must_be_known(&place.to("object"), "object", object.as_str(), &kinds_of_objects(simulator));
                 scope.template(&place.to("answer"), answer, findings);
             }

@@ -109,7 +109,7 @@ fn decide(draft: &mut Draft, what: &str, decision: String, reason: String) {
     draft.decisions.push(Decision { phase: Phase::ConfigureBackupProcedures, subject, decision, reason });
 }
 
-fn schedule(frequency: &Frequency) -> Schedule {
+pub fn schedule(frequency: &Frequency) -> Schedule {
     match frequency {
         Frequency::EveryMinutes(minutes) => Schedule::Every(*minutes),
         Frequency::Hourly => times("0 * * * *", [0].into(), (0..=23).collect(), (0..=6).collect()),

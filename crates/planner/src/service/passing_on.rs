@@ -115,9 +115,9 @@ fn decision(name: &FieldName, field: &PassedOn, integration: &ServiceIntegration
     Decision { phase: Phase::ImplementIntegrationLogic, subject, decision: is, reason }
 }
 
-/// How often the service is told; at once is all that is built.
+/// How often records are read from the service; it is told at once, and nothing else is built.
 pub fn paced(integration: &ServiceIntegration, manifest: &Manifest) -> Option<Diagnostic> {
-    let asked = integration.data_sync_frequency.as_ref()?;
+    let asked = integration.data_sync_frequency.as_ref().filter(|_| !super::sync::comes_in(manifest))?;
     match asked.value {
         Frequency::RealTime => None,
         Frequency::EveryMinutes(_) | Frequency::Hourly | Frequency::Daily | Frequency::Cron(_) => {

@@ -29,6 +29,21 @@ export async function call(description, account, given) {
 }
 
 /**
+ * Reads one page of a long answer: the first, or the one that another page leads to.
+ * @returns {Promise<{ outcome: object, page?: { items: any[], next?: object } }>} without a page where it did not come
+ */
+export async function readPage(description, account, given, lead = undefined) {
+  const { outcome, seen, url } = await ask(description, account, given, lead);
+  if (outcome.means !== 'done') return { outcome };
+  try {
+    return { outcome, page: new Reading(description.paging).page(url, seen.answer, seen.document) };
+  } catch (error) {
+    if (!(error instanceof Unfit)) throw error;
+    return { outcome: { means: 'permanent', message: error.message } };
+  }
+}
+
+/**
  * Says what is to be done with a call of which nobody knows whether it happened.
  * @param {number} since how long ago it was first sent, in milliseconds
  * @returns {Promise<{ isSafe: true } | { didNot: true } | { answer: object } | { stop: string } | { notYet: { outcome: object, record: object } }>}

@@ -12,7 +12,7 @@ use manifest::{Manifest, Template, Text};
 use std::collections::BTreeSet;
 
 /// What a module may import, with the file of `lib/` it is from.
-const IMPORTS: [(&str, &str); 67] = [
+const IMPORTS: [(&str, &str); 70] = [
     ("operation", "call"),
     ("verifyCertificate", "certificate"),
     ("bytes", "encode"),
@@ -23,6 +23,8 @@ const IMPORTS: [(&str, &str); 67] = [
     ("jsonLines", "encode"),
     ("path", "encode"),
     ("xml", "encode"),
+    ("atTimes", "pace"),
+    ("everyMinutes", "pace"),
     ("at", "place"),
     ("basic", "request"),
     ("mustBeConfirmed", "signature"),
@@ -77,6 +79,7 @@ const IMPORTS: [(&str, &str); 67] = [
     ("currencies", ""),
     ("points", ""),
     ("errors", ""),
+    ("syncs", ""),
     ("webhooks", ""),
     ("verifyWebhook", ""),
     ("call", ""),

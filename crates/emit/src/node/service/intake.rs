@@ -66,7 +66,7 @@ pub fn intake(plan: &Plan, title: &str, webhooks: &Webhooks, intake: &Intake) ->
     Ok(script.into_text())
 }
 
-fn function<'a>(
+pub(super) fn function<'a>(
     module: &mut Module<'a>,
     what: &str,
     procedure: &'a Procedure,

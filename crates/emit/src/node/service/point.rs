@@ -6,6 +6,7 @@ use crate::node::script::Expression;
 use manifest::Manifest;
 use manifest::operation::IfReplyIsLost;
 use manifest::point::{Call, Calls, Point};
+use manifest::sync::Deletes;
 use manifest::webhook::Verification;
 
 /// The operations that points call, those that tell whether these have happened, and those that are asked about a call.
@@ -23,6 +24,15 @@ pub(super) fn operations(manifest: &Manifest) -> Vec<&str> {
         _ => None,
     });
     names.extend(of_calls);
+    let read = manifest.syncs.iter().filter(|(_, sync)| sync.into.is_some());
+    let read: Vec<_> = read.map(|(_, sync)| sync).collect();
+    names.extend(read.iter().map(|sync| sync.read.as_str()));
+    names.extend(read.iter().filter_map(|sync| match &sync.deletes {
+        Deletes::Read { operation, .. } => Some(operation.as_str()),
+        Deletes::Flag { .. } | Deletes::FullScan { .. } | Deletes::Unseen(_) => None,
+    }));
+    let drift = manifest.provider.drift.fields.iter().filter(|_| !read.is_empty());
+    names.extend(drift.map(|fields| fields.operation.as_str()));
     names
 }
 

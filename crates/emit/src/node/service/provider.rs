@@ -94,6 +94,9 @@ impl Module<'_> {
         if plan.intake().is_some() && self.manifest.webhooks.is_some() {
             members.add("webhooks", Expression::text("webhooks"));
         }
+        if !self.service.syncs.is_empty() {
+            members.add("syncs", Expression::text("syncs"));
+        }
         script.blank();
         script.line(&format!("/** What `lib/provider/` and `lib/delivery/` have to know of {}. */", provider.title));
         script.statement(&format!("export const {name} = "), &Expression::Lines(members.0));

@@ -2,9 +2,11 @@
 //! members of an audience: each by either server, with the fields that the task names.
 
 use super::hmac;
+use crate::harness::Sample;
 use crate::harness::client::{ask, get, post};
 use crate::harness::played::Played;
 use crate::harness::repository;
+use crate::harness::schema::Schema;
 use crate::harness::server::{AUTH_SECRET, Kind, Server};
 use crate::harness::workspace::{Ended, Workspace, end, end_with_input};
 use base64::Engine as _;
@@ -13,6 +15,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
+use vocab::Engine;
 
 const SAMPLE: &str = "tests/cases/tasks/hubspot-contacts.yaml";
 
@@ -45,6 +48,11 @@ fn the_token_is_asked_for_and_a_sandbox_needs_none() {
 fn with_hubspot() -> (Workspace, Played) {
     let workspace = Workspace::new();
     let played = Played::start(&workspace, "hubspot", &[]);
+    hubspot_of(workspace, played)
+}
+
+/// The same of a workspace on any database.
+fn hubspot_of(workspace: Workspace, played: Played) -> (Workspace, Played) {
     let settings = format!("[simulated]\nhubspot = \"{}\"\n", played.told("address"));
     fs::write(workspace.path().join("producer.toml"), settings).unwrap();
     let mut set = workspace.command(&["secrets", "set", "HUBSPOT_ACCESS_TOKEN"]);
@@ -270,4 +278,168 @@ fn what_a_crm_tells_of_a_contact_is_kept_once_where_its_signature_is_right() {
         let contact = (123 + number).to_string();
         assert_eq!(last, json!({ "contact": contact, "property": "phone", "value": "+1 555 0100" }));
     }
+}
+
+const PEOPLE: &str = "task_id: people
+task_type: setup_api
+specifications:
+  api_requirements:
+    type: rest
+    endpoints:
+      - { path: \"/api/crm-people/{id}\", method: PATCH, authentication: api_key }
+";
+
+/// The same signed as the app of that secret does.
+fn tells(server: &Server, secret: &str, event: &str) -> u16 {
+    let event = json!({
+        "eventId": 1, "subscriptionId": 5, "portalId": 7, "appId": 9,
+        "occurredAt": jiff::Timestamp::now().as_millisecond(),
+        "subscriptionType": event, "attemptNumber": 0, "objectId": 123, "propertyName": "phone", "changeSource": "CRM_UI",
+    });
+    let body = json!([event]).to_string();
+    let at = jiff::Timestamp::now().as_millisecond().to_string();
+    let digest = hmac(secret, &format!("POSThttp://localhost/webhooks/hubspot{body}{at}"));
+    let digest: Vec<u8> = (0..32).map(|at| u8::from_str_radix(&digest[2 * at..2 * at + 2], 16).unwrap()).collect();
+    let mut request = post("/webhooks/hubspot", None, &body);
+    request.headers.insert("X-HubSpot-Signature-v3".to_owned(), STANDARD.encode(digest));
+    request.headers.insert("X-HubSpot-Request-Timestamp".to_owned(), at);
+    ask(server.address, &request, "").unwrap().status
+}
+
+#[track_caller]
+fn holds(workspace: &Workspace, server: &Server, sql: &str, expected: &[&[&str]]) {
+    let begun = Instant::now();
+    loop {
+        let rows = workspace.query(sql);
+        if rows == expected {
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{rows:?}\n{}", server.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Somebody whom HubSpot's own users make; where it refuses, nobody.
+fn person(played: &Played, email: &str, name: &str) {
+    let input = json!({ "id": email, "idProperty": "email", "properties": { "email": email, "firstname": name } });
+    let mut request = post("/crm/v3/objects/contacts/batch/upsert", None, &json!({ "inputs": [input] }).to_string());
+    request.headers.insert("Authorization".to_owned(), format!("Bearer {}", played.told("access_token")));
+    at(played, &request);
+}
+
+/// People whom HubSpot has at first, as its own users would have made them.
+fn people(played: &Played, from: usize, to: usize) {
+    for from in (from..to).step_by(100) {
+        let input = |number: usize| {
+            let email = format!("p{number}@example.com");
+            json!({ "id": email, "idProperty": "email", "properties": { "email": email, "firstname": format!("P{number}") } })
+        };
+        let inputs: Vec<Value> = (from..to.min(from + 100)).map(input).collect();
+        let mut request = post("/crm/v3/objects/contacts/batch/upsert", None, &json!({ "inputs": inputs }).to_string());
+        request.headers.insert("Authorization".to_owned(), format!("Bearer {}", played.told("access_token")));
+        assert_eq!(at(played, &request)["status"], "COMPLETE");
+    }
+}
+
+/// Each server on each engine, at once: they mostly wait.
+#[test]
+fn what_is_changed_at_a_crm_comes_back_once_whatever_is_killed_meanwhile() {
+    std::thread::scope(|scope| {
+        for kind in Kind::all_here() {
+            scope.spawn(move || comes_back(kind, with_hubspot()));
+            for engine in [Engine::PostgreSql, Engine::MySql] {
+                let Some(schema) = Schema::empty(engine, "records of a CRM") else { continue };
+                scope.spawn(move || {
+                    let workspace = Workspace::on(Sample::Notes, schema.url());
+                    let played = Played::start(&workspace, "hubspot", &[]);
+                    let made = hubspot_of(workspace, played);
+                    made.0.run_base();
+                    comes_back(kind, made);
+                });
+            }
+        }
+    });
+}
+
+fn comes_back(kind: Kind, (mut workspace, played): (Workspace, Played)) {
+    end_with_input(&mut workspace.command(&["secrets", "set", "HUBSPOT_CLIENT_SECRET"]), CLIENT_SECRET)
+        .must_end_with(0);
+    let given = "    credentials: { client_secret: \"${secret:HUBSPOT_CLIENT_SECRET}\" }\n";
+    workspace.run_text(PEOPLE).must_end_with(0);
+    let given = heard(given).replace("[contact_form]", "[contact_form, crm_person_updated]");
+    workspace.run_text(&given).must_end_with(0);
+    let key = workspace.create_key();
+    people(&played, 0, 1_100);
+    let serve = |workspace: &mut Workspace| {
+        let mut command = command(kind, "task_people", workspace, &played);
+        Server::of(command.env("HUBSPOT_CLIENT_SECRET", CLIENT_SECRET))
+    };
+    // It is killed in the midst of the first reading, and read on from there.
+    let server = serve(&mut workspace);
+    let begun = Instant::now();
+    let count =
+        |workspace: &Workspace| workspace.query("SELECT count(*) FROM crm_people")[0][0].parse::<u32>().unwrap();
+    while count(&workspace) < 300 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{}", server.log());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    drop(server);
+    let so_far = count(&workspace);
+    assert!(so_far < 1_100, "nothing was left to do");
+    let server = serve(&mut workspace);
+    let all = "SELECT count(*), count(DISTINCT email), min(row_version), max(row_version) FROM crm_people";
+    holds(&workspace, &server, all, &[&["1100", "1100", "1", "1"]]);
+    let is_over = "SELECT failures, left_out FROM sync_states WHERE reading_since IS NULL AND ended_at IS NOT NULL";
+    holds(&workspace, &server, is_over, &[&["0", "0"]]);
+    // Somebody there writes a number down, and somebody else is deleted there.
+    let ids = "SELECT remote_key FROM sync_links l JOIN crm_people c ON c.id = l.row_id WHERE email IN ('p7@example.com', 'p8@example.com') ORDER BY email";
+    let ids = workspace.query(ids);
+    std::thread::sleep(Duration::from_secs(11));
+    at(&played, &post("/_simulator/acts/call", None, &json!({ "id": ids[0][0] }).to_string()));
+    at(&played, &post("/_simulator/acts/archive", None, &json!({ "id": ids[1][0] }).to_string()));
+    assert_eq!(tells(&server, CLIENT_SECRET, "contact.propertyChange"), 200, "{}", server.log());
+    let changed = "SELECT email, coalesce(phone, '-'), row_version, CASE WHEN removed_at IS NULL THEN 'here' ELSE 'gone' END FROM crm_people WHERE row_version > 1 ORDER BY email";
+    let expected: [&[&str]; 2] =
+        [&["p7@example.com", "+1 555 0100", "2", "here"], &["p8@example.com", "-", "2", "gone"]];
+    holds(&workspace, &server, changed, &expected);
+    // What does not fit is left out and told, by its field and never by its value.
+    let long = "x".repeat(300);
+    person(&played, "long@example.com", &long);
+    assert_eq!(tells(&server, CLIENT_SECRET, "contact.creation"), 200, "{}", server.log());
+    holds(&workspace, &server, "SELECT problem_code, failures FROM sync_states", &[&["record_left_out", "0"]]);
+    let log = server.log();
+    for word in
+        ["integration.data_synchronization", "record_left_out", "`/first_name` must have at most 200 characters"]
+    {
+        assert!(log.contains(word), "{word}: {log}");
+    }
+    assert!(!log.contains(&long), "{log}");
+    // What the provider does not answer is read on when it does.
+    at(&played, &post("/_simulator/faults", None, r#"{"faults":["server_error"]}"#));
+    assert_eq!(tells(&server, CLIENT_SECRET, "contact.deletion"), 200, "{}", server.log());
+    holds(&workspace, &server, "SELECT problem_code FROM sync_states", &[&["service_unavailable"]]);
+    at(&played, &post("/_simulator/faults", None, r#"{"faults":[]}"#));
+    person(&played, "late@example.com", "Late");
+    holds(&workspace, &server, "SELECT first_name FROM crm_people WHERE email = 'late@example.com'", &[&["Late"]]);
+    // What the API changes goes there, and comes back as what is here.
+    let id = &workspace.query("SELECT id FROM crm_people WHERE email = 'p9@example.com'")[0][0];
+    let body = json!({ "phone": "+44 20 7946 0018" }).to_string();
+    let mut patch = post(&format!("/api/crm-people/{id}"), Some(&key), &body);
+    patch.method = "PATCH".to_owned();
+    let answer = ask(server.address, &patch, "").unwrap();
+    assert_eq!(answer.status, 200, "{}\n{}", String::from_utf8_lossy(&answer.body), server.log());
+    let known = json!({
+        "email": "p9@example.com", "firstname": "P9", "lastname": "", "company": "", "phone": "+44 20 7946 0018",
+    });
+    becomes(&server, &played, "p9@example.com", known);
+    assert_eq!(tells(&server, CLIENT_SECRET, "contact.propertyChange"), 200, "{}", server.log());
+    let same = "SELECT phone, coalesce(last_name, '-') FROM crm_people WHERE email = 'p9@example.com'";
+    holds(&workspace, &server, same, &[&["+44 20 7946 0018", "-"]]);
+    // What came from there is told nobody, so nothing goes back.
+    let told = "SELECT DISTINCT name FROM outbox_events ORDER BY name";
+    let told: Vec<String> = workspace.query(told).concat();
+    assert_eq!(told, ["crm_contact_changed", "crm_contact_created", "crm_contact_deleted", "crm_person_updated"]);
+    assert_eq!(workspace.query("SELECT count(*) FROM outbox_events WHERE name = 'crm_person_updated'"), [["1"]]);
+    assert_eq!(count(&workspace), 1_101);
+    assert!(!server.log().contains("p7@example.com"), "{}", server.log());
 }

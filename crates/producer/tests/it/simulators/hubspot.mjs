@@ -41,6 +41,22 @@ assert.deepEqual([partly.numErrors, partly.results.length], [1, 1]);
 assert.deepEqual([partly.errors[0].category, partly.errors[0].context.objectWriteTraceId], ["VALIDATION_ERROR", ["nobody"]]);
 await assert.rejects(contacts.batchApi.upsert({ inputs: [] }), refused(400));
 
+// What was changed since then is found, the oldest change first, page by page; what is archived is listed apart.
+const since = (value) => ({ filters: [{ propertyName: "lastmodifieddate", operator: "GTE", value: String(value) }] });
+const search = (value, limit, after) =>
+  contacts.searchApi.doSearch({ limit, after, sorts: ["lastmodifieddate"], properties: ["email"], filterGroups: [since(value)] });
+const [first, none] = [await search(0, 2), await search(Date.now() + 60_000, 200)];
+assert.deepEqual([first.results.length, none.results.length, none.paging], [2, 0, undefined]);
+const second = await search(0, 2, first.paging.next.after);
+const found = [...first.results, ...second.results];
+assert.deepEqual([found.length, second.paging], [3, undefined]);
+assert.deepEqual(found.map(({ updatedAt }) => updatedAt.getTime()), found.map(({ updatedAt }) => updatedAt.getTime()).sort());
+const { id: gone } = found[2];
+await fetch(`${address}/_simulator/acts/archive`, { method: "POST", body: JSON.stringify({ id: gone }) });
+assert.equal((await search(0, 200)).results.length, 2);
+const archived = await contacts.basicApi.getPage(10, undefined, undefined, undefined, undefined, true);
+assert.deepEqual(archived.results.map(({ id, archived, archivedAt }) => [id, archived, archivedAt instanceof Date]), [[gone, true, true]]);
+
 // What goes wrong there.
 const faults = (...names) => fetch(`${address}/_simulator/faults`, { method: "POST", body: JSON.stringify({ faults: names }) });
 await faults("rate_limit");
