@@ -37,7 +37,7 @@ pub fn run(repository: &Repository, repeated: &Repeated, options: &[&str]) -> Re
     };
     // Ended when these values go.
     let (server, mysql) = (Server::obtain()?, mariadb::Server::obtain()?);
-    let mut command = repository.cargo(&["test", "-q", "-p", "producer", "--test", "it", "--"]);
+    let mut command = repository.cargo(&["test", "-q", "--workspace", "--test", "it", "--"]);
     command.args([repeated.tests, "--nocapture", "--test-threads=2"]).env(repeated.variable, often);
     command.env(postgresql::VARIABLE, &server.url).env(mariadb::VARIABLE, &mysql.url);
     let status = command.status().map_err(|error| format!("`cargo test` did not start: {error}"))?;
