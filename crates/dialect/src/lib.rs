@@ -503,16 +503,24 @@ pub fn stores(statement: &str, rows: usize) -> (Cow<'_, str>, usize) {
     (format!("{statement}{}", more.collect::<String>()).into(), count)
 }
 
-/// A statement of [`lower_query`] that gives a column of the row that has a value there, for so many of the values as it can look for at once;
-/// none where it is of another form, or there is no value.
+/// A statement of [`lower_query`] whose first predicate compares a column with a value, for so many of the values as it can look for at once:
+/// its placeholders are those values, and then the others. None where it is of another form, or there is no value.
 #[must_use]
 pub fn finds(statement: &str, values: usize) -> Option<(String, usize)> {
-    let (column, _) = statement.strip_prefix("SELECT ")?.split_once(" FROM ")?;
-    let (before, place) = statement.rsplit_once(" = ").filter(|(_, place)| matches!(*place, "?" | "$1"))?;
-    let is_alone = before.strip_suffix(column).is_some_and(|before| before.ends_with(" WHERE "));
-    let count = ROWS.into_iter().find(|count| *count <= values && is_alone)?;
+    let (before, filter) = statement.strip_prefix("SELECT ").and(statement.split_once(" WHERE "))?;
+    let (column, compared) = filter.split_once(" = ").filter(|(column, _)| !column.contains(' '))?;
+    let end = [" AND ", " FOR "].into_iter().filter_map(|word| compared.find(word)).min().unwrap_or(compared.len());
+    let (place, rest) = compared.split_at(end);
+    let count = ROWS.into_iter().find(|count| *count <= values && place.matches(['?', '$']).count() == 1)?;
     let places: Vec<String> = (0..count).map(|before| postgresql::further(place, before)).collect();
-    Some((format!("{before} IN ({})", places.join(", ")), count))
+    // What is counted on goes on behind the values.
+    let (mut rest, mut next) = (rest.split('$'), count);
+    let mut further = rest.next().unwrap_or_default().to_owned();
+    for piece in rest {
+        next += 1;
+        further.push_str(&format!("${next}{}", piece.trim_start_matches(|digit: char| digit.is_ascii_digit())));
+    }
+    Some((format!("{before} WHERE {column} IN ({}){further}", places.join(", ")), count))
 }
 
 /// The statement behind [`plan::Step::Emit`]. Its four placeholders are the columns of [`system::outbox_events`] that always hold

@@ -252,11 +252,21 @@ fn values_of_one_column_are_looked_for_together() {
     assert_eq!(finds(sqlite, 99).unwrap().1, 10);
     let numbered = together("SELECT \"id\" FROM \"a\" WHERE \"id\" = $1", 10).unwrap();
     assert_eq!(numbered, "10: SELECT \"id\" FROM \"a\" WHERE \"id\" IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)");
+    let held = "SELECT a::text, b FROM t WHERE a = $1::uuid AND (b = $2 OR c > $3) FOR UPDATE";
+    assert_eq!(
+        finds(held, 10).unwrap().0,
+        "SELECT a::text, b FROM t WHERE a IN ($1::uuid, $2::uuid, $3::uuid, $4::uuid, $5::uuid, $6::uuid, $7::uuid, $8::uuid, $9::uuid, \
+         $10::uuid) AND (b = $11 OR c > $12) FOR UPDATE"
+    );
+    assert_eq!(
+        together("SELECT a FROM t WHERE a = ? FOR UPDATE", 3).unwrap(),
+        "1: SELECT a FROM t WHERE a IN (?) FOR UPDATE"
+    );
     for other in [
-        "SELECT a, b FROM t WHERE a = ?",
-        "SELECT a FROM t WHERE b = ?",
-        "SELECT a FROM t WHERE b = ? AND a = ?",
-        "SELECT a FROM t WHERE a = ? FOR UPDATE",
+        "SELECT a FROM t WHERE a > ?",
+        "SELECT a FROM t WHERE (b = ? OR a = ?)",
+        "SELECT a FROM t WHERE a IS NULL AND b = ?",
+        "SELECT a FROM t",
         r#"{"find": "t"}"#,
     ] {
         assert_eq!(finds(other, 10), None, "{other}");

@@ -4,9 +4,9 @@
 
 use crate::documents::record_variable;
 use crate::openapi::{Parameter, operation_parameters};
-use crate::outline::{Content, Outline, flattened, outlines, sample};
+use crate::outline::{Content, Outline, outlines, sample};
 use crate::render::capitalised;
-use plan::procedure::{Item, Location, Response, ResponseField, Scheme, Step};
+use plan::procedure::{Item, Location, Response, ResponseField, Scheme, Step, flattened};
 use plan::query::{Predicate, Query};
 use plan::{Plan, Value as Bound, Write};
 use serde_json::{Value, json};

@@ -64,6 +64,7 @@ const LIB: &[(&str, &str)] = &[
     ("lib/json.js", include_str!("../node/lib/json.js")),
     ("lib/key-expiry.js", include_str!("../node/lib/key-expiry.js")),
     ("lib/keys-command.js", include_str!("../node/lib/keys-command.js")),
+    ("lib/kept.js", include_str!("../node/lib/kept.js")),
     ("lib/listing.js", include_str!("../node/lib/listing.js")),
     ("lib/log.js", include_str!("../node/lib/log.js")),
     ("lib/metrics.js", include_str!("../node/lib/metrics.js")),

@@ -9,13 +9,13 @@ mod uses;
 pub use problems::of_callers;
 pub use sample::{answer_formats, sample};
 pub use slots::{Held, Slots};
-pub use uses::{bound_slots, slots_of_value, used_slots};
+pub use uses::{bound_slots, used_slots};
 
 use plan::api::Endpoint;
 use plan::database::Column;
 use plan::procedure::{
     Input, Item, JSON_PATCH, LimitKey, Location, MERGE_PATCH, Outcome, Patchable, Response, ResponseField, RowsFormat,
-    Scheme, Step, Trigger,
+    Scheme, Step, Trigger, flattened,
 };
 use plan::query::{Cardinality, Choice, Direction, Holes, Order, Output, Predicate, Query, Related, Write};
 use plan::shape::{Entries, Shape};
@@ -496,21 +496,6 @@ fn asks_for_version(asked: &Condition) -> bool {
         Condition::All(list) | Condition::Any(list) => list.iter().any(asks_for_version),
         Condition::Not(inner) => asks_for_version(inner),
     }
-}
-
-/// Every item, those inside transactions and arms too, in the order of the text.
-pub fn flattened(items: &[Item]) -> Vec<&Item> {
-    let mut found = Vec::new();
-    for item in items {
-        found.push(item);
-        match item {
-            Item::Transaction(body) => found.extend(flattened(body)),
-            Item::Each(each) => found.extend(flattened(&each.body)),
-            Item::Match(_, arms) => arms.iter().for_each(|(_, body)| found.extend(flattened(body))),
-            Item::Let(..) | Item::Do(_) | Item::Promise(_) | Item::Exit(..) => {}
-        }
-    }
-    found
 }
 
 fn step_of(item: &Item) -> Option<&Step> {

@@ -2,6 +2,7 @@
 //! The planner writes it; emit, apply and serve only carry it out and never look further left.
 
 pub mod accounts;
+mod ahead;
 pub mod api;
 pub mod check;
 pub mod database;
@@ -26,6 +27,7 @@ pub mod trouble;
 pub mod uses;
 pub mod value;
 
+pub use ahead::Ahead;
 pub use api::{ApiPlan, Cache, Endpoint, EventDeclaration, RateLimitPolicy, Seed};
 pub use database::{Base, DatabasePlan, Migration, Observed, Statement, Table};
 pub use decision::{Decision, Phase};

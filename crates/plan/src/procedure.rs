@@ -103,6 +103,22 @@ pub enum Item {
     Exit(Response, Writes),
 }
 
+/// Every item, those inside transactions, lists and arms too, in the order of the text.
+#[must_use]
+pub fn flattened(items: &[Item]) -> Vec<&Item> {
+    let mut found = Vec::new();
+    for item in items {
+        found.push(item);
+        match item {
+            Item::Transaction(body) => found.extend(flattened(body)),
+            Item::Each(each) => found.extend(flattened(&each.body)),
+            Item::Match(_, arms) => arms.iter().for_each(|(_, body)| found.extend(flattened(body))),
+            Item::Let(..) | Item::Do(_) | Item::Promise(_) | Item::Exit(..) => {}
+        }
+    }
+    found
+}
+
 /// What is done for every record of a list, in its order; an exit in it ends the procedure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Each {

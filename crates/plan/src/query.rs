@@ -131,6 +131,17 @@ pub enum Predicate {
 }
 
 impl Predicate {
+    /// Adds the slots of the values that it compares with.
+    pub(crate) fn slots(&self, found: &mut BTreeSet<SlotName>) {
+        match self {
+            Self::Compare(_, _, value) => value.slots(found),
+            Self::Test(left, _, right) => [left, right].into_iter().for_each(|value| value.slots(found)),
+            Self::Null(_) => {}
+            Self::Any(inner) | Self::All(inner) => inner.iter().for_each(|one| one.slots(found)),
+            Self::Not(inner) => inner.slots(found),
+        }
+    }
+
     /// Adds the roles with which the caller's is compared.
     pub(crate) fn roles(&self, roles: &mut BTreeSet<RoleName>) {
         match self {

@@ -6,7 +6,7 @@ use crate::database::permission::{OwnedBy, TableUse, Uses};
 use crate::database::{Nullability, Table};
 use crate::procedure::{Item, Procedure, Step};
 use crate::query::{Assigned, OnConflict, Output, Predicate, Query, RowLock, Write};
-use crate::{Plan, question, service, system};
+use crate::{Cache, Plan, question, service, system};
 use std::collections::BTreeSet;
 use vocab::{ColumnName, TableName};
 
@@ -16,6 +16,38 @@ pub fn of_procedure(tables: &[Table], procedure: &Procedure) -> Uses {
     let mut found = Found { tables, uses: Uses::new(), locked: BTreeSet::new() };
     found.items(&procedure.body);
     found.uses
+}
+
+/// The tables of which a procedure reads rows.
+#[must_use]
+pub fn reads(tables: &[Table], procedure: &Procedure) -> BTreeSet<TableName> {
+    let used = of_procedure(tables, procedure).into_iter();
+    used.filter(|(_, used)| !used.reads.is_empty()).map(|(name, _)| name).collect()
+}
+
+/// The tables of which a procedure makes, changes or removes rows, and those whose rows may go or change with them.
+#[must_use]
+pub fn writes(tables: &[Table], procedure: &Procedure) -> BTreeSet<TableName> {
+    let used = of_procedure(tables, procedure);
+    let changed = used.iter().filter(|(_, used)| used.deletes || !used.inserts.is_empty() || !used.updates.is_empty());
+    let mut written: BTreeSet<TableName> = changed.map(|(name, _)| name.clone()).collect();
+    let mut gone: Vec<&TableName> = used.iter().filter(|(_, used)| used.deletes).map(|(name, _)| name).collect();
+    while let Some(name) = gone.pop() {
+        let leads = |table: &&Table| table.rules.foreign_keys.iter().any(|key| key.table == *name);
+        for table in tables.iter().filter(leads) {
+            if written.insert(table.name.clone()) {
+                gone.push(&table.name);
+            }
+        }
+    }
+    written
+}
+
+/// The tables of which answers tell that everybody may keep.
+#[must_use]
+pub fn kept(plan: &Plan) -> BTreeSet<TableName> {
+    let kept = plan.api.endpoints.iter().filter(|endpoint| matches!(endpoint.cache, Cache::Public(_)));
+    kept.flat_map(|endpoint| reads(&plan.database.tables, &endpoint.procedure)).collect()
 }
 
 /// What the servers of the plan do. The ledger of migrations, by which they tell that they are ready, is not part of it.

@@ -1,6 +1,7 @@
 //! What a step is given: literals, slots, and what the request or the clock says. Conditions over them.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 pub use vocab::Comparison;
 use vocab::{Datum, FieldName, SlotName};
 
@@ -36,6 +37,25 @@ pub enum Value {
     Request(RequestValue),
     /// A record.
     Record(Vec<(FieldName, Value)>),
+}
+
+impl Value {
+    /// Adds the slots that it is made of.
+    pub fn slots(&self, found: &mut BTreeSet<SlotName>) {
+        match self {
+            Self::Slot(slot) | Self::Field(slot, _) | Self::Given(slot, _) | Self::Sum(slot, _) => {
+                found.insert(slot.clone());
+            }
+            Self::Changed(changes, _, row) => found.extend([changes.clone(), row.clone()]),
+            Self::Record(fields) => fields.iter().for_each(|(_, value)| value.slots(found)),
+            Self::Else(first, second) | Self::Times(first, second) => {
+                first.slots(found);
+                second.slots(found);
+            }
+            Self::Prefixed(_, inner) => inner.slots(found),
+            Self::Literal(_) | Self::Now | Self::Today | Self::After(_) | Self::Request(_) => {}
+        }
+    }
 }
 
 /// What only the request knows.

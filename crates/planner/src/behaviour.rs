@@ -956,7 +956,7 @@ impl Given<'_> {
             let answer = Response::Records { status: 200, slot: slot("stored_all"), fields: stored };
             changes.extend(record_merge::wanted(vec![
                 each(merge.of_each(stores.clone()), Vec::new(), "merged"),
-                each(merge.stored().to_vec(), told, "stored_all"),
+                each(merge.stored(), told, "stored_all"),
                 Item::Exit(answer, Writes::Keep),
             ]));
         }

@@ -21,6 +21,7 @@ mod filter;
 mod idempotency;
 mod identity;
 mod issuer;
+mod kept;
 mod listen;
 mod listing;
 mod metrics;

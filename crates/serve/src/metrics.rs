@@ -35,6 +35,7 @@ impl Metrics {
             ("http_requests_total", "Answered requests."),
             ("rate_limited_total", "Requests refused by a rate limit."),
             ("outbox_events_total", "Events written to the outbox."),
+            ("kept_answers_total", "Questions of which the answer was kept, or was not."),
         ] {
             recorder.describe_counter(name.into(), None, help.into());
         }
@@ -76,6 +77,12 @@ impl Metrics {
 
     pub fn rate_limited(&self, policy: &str) {
         self.counter("rate_limited_total", vec![Label::new("policy", policy.to_owned())]).increment(1);
+    }
+
+    /// An answer that may be kept was asked for, and was there or not.
+    pub fn kept(&self, is_there: bool) {
+        let found = if is_there { "hit" } else { "miss" };
+        self.counter("kept_answers_total", vec![Label::new("found", found)]).increment(1);
     }
 
     pub fn emitted(&self, event: &str) {

@@ -6,6 +6,7 @@ use crate::body::{ACCEPT_CHANGES, ACCEPT_PATCH};
 use crate::encode::Key;
 use crate::identity::Identities;
 use crate::issuer::Issuer;
+use crate::kept::{Answers, Keeping};
 use crate::listing::{self, ListingCheck, SelectionCheck};
 use crate::nested::{self, Nested};
 use crate::page::Columns;
@@ -24,11 +25,12 @@ use plan::procedure::{
 use plan::query::{Cardinality, Holes, OnConflict, Order, Output, Predicate, Query, Write};
 use plan::shape;
 use plan::value::{Comparison, Condition, Preference, RequestValue, Value};
-use plan::{DatabasePlan, Hearing, Plan, Problem, Scope, ShapeField, accounts, check, print};
+use plan::{Cache, DatabasePlan, Hearing, Plan, Problem, Scope, Shape, ShapeField, accounts, check, print, uses};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
-use store::Row;
+use store::{Row, Store};
 use vocab::{Datum, FieldName, FieldType, PolicyName, ScopeToken, Secret, SlotName, TableName};
 
 /// A procedure that can be run.
@@ -39,6 +41,10 @@ pub(crate) struct Program {
     pub own_rows: bool,
     /// As what changes may come, where it takes some.
     pub accept_patch: Option<&'static str>,
+    /// How its answers are kept, where everybody is answered the same.
+    pub keeping: Option<Keeping>,
+    /// The tables that it may have written once it has committed.
+    pub writes: Arc<[Arc<AtomicU64>]>,
 }
 
 /// One item of a program.
@@ -304,9 +310,24 @@ pub(crate) struct Each {
     pub item: usize,
     /// The fields of a record of the list.
     pub fields: Vec<(Arc<str>, FieldType)>,
+    /// What is asked for all records together first.
+    pub ahead: Vec<Ahead>,
     pub body: Vec<Operation>,
     pub gives: Vec<(Arc<str>, Expression)>,
     pub into: usize,
+}
+
+/// A read of [`plan::Ahead`].
+pub(crate) struct Ahead {
+    /// The statement for one record.
+    pub text: Arc<str>,
+    /// Which field of the record it compares, and where a row has it.
+    pub field: usize,
+    pub output: usize,
+    /// What it compares besides.
+    pub rest: Vec<Expression>,
+    /// Whether it holds for one record alone.
+    pub changes: bool,
 }
 
 /// What is waited for, and how long.
@@ -428,16 +449,6 @@ pub(crate) enum Expression {
     Record(Vec<(Arc<str>, Expression)>),
 }
 
-impl Expression {
-    /// What is compared with a key.
-    pub fn uncompared(&self) -> &Self {
-        match self {
-            Self::Id(value) | Self::Number(value) => value,
-            value => value,
-        }
-    }
-}
-
 /// A condition.
 pub(crate) enum Question {
     Compare(Expression, Comparison, Expression),
@@ -495,6 +506,8 @@ pub(crate) struct Shared<'a> {
     pub issuer: Option<&'a Arc<Issuer>>,
     /// What tokens are calculated with.
     pub secret: Option<&'a Secret<String>>,
+    /// Where answers are kept, and the database that they tell of.
+    pub kept: (&'a Answers, &'a Store),
 }
 
 pub(crate) fn compile(
@@ -505,7 +518,15 @@ pub(crate) fn compile(
     limiters: &Limiters,
 ) -> Result<Program, UnservablePlan> {
     let program = compile_procedure(plan, account, shared, &endpoint.procedure, endpoint.max_body_bytes, limiters)?;
-    Ok(Program { own_rows: endpoint.own_rows, ..program })
+    let keeping = match (endpoint.cache, endpoint.route()) {
+        (Cache::Public(seconds), Some((_, path))) => {
+            let tables = uses::reads(&plan.database.tables, &endpoint.procedure);
+            let (answers, store) = shared.kept;
+            Keeping::of(&program.operations, path, seconds, answers.versions(store, &tables))
+        }
+        (Cache::Public(_) | Cache::Private(_) | Cache::NoStore, _) => None,
+    };
+    Ok(Program { own_rows: endpoint.own_rows, keeping, ..program })
 }
 
 /// The same of a procedure that no request of a client starts.
@@ -527,7 +548,10 @@ pub(crate) fn compile_procedure(
         Item::Let(_, Step::Validate(Input::Changes(_))) => Some(ACCEPT_CHANGES),
         _ => None,
     });
-    Ok(Program { operations: operations.into(), slots: compiler.slots.len(), own_rows: false, accept_patch })
+    let (answers, store) = shared.kept;
+    let writes = answers.versions(store, &uses::writes(&plan.database.tables, procedure)).into();
+    let operations = operations.into();
+    Ok(Program { operations, slots: compiler.slots.len(), own_rows: false, accept_patch, keeping: None, writes })
 }
 
 struct Compiler<'a> {
@@ -668,12 +692,22 @@ impl Compiler<'_> {
         let shape = &entries.ok_or_else(|| self.unsupported("a list that no body brings"))?.shape;
         let names = shape.fields.iter().map(|field| field.name.clone()).collect();
         let item = self.bind(&each.item, names);
+        let ahead = each.ahead().iter().map(|ahead| self.ahead(ahead, shape)).collect::<Result<_, _>>()?;
         let body = self.block(&each.body)?;
         let gives = self.record(&each.gives)?;
         let into = self.bind(&each.into, each.gives.iter().map(|(name, _)| name.clone()).collect());
         let field = |field: &ShapeField| (Arc::from(field.name.as_str()), field.field_type.clone());
         let fields = shape.fields.iter().map(field).collect();
-        Ok(Operation::Each(Box::new(Each { of, item, fields, body, gives, into })))
+        Ok(Operation::Each(Box::new(Each { of, item, fields, ahead, body, gives, into })))
+    }
+
+    fn ahead(&self, ahead: &plan::Ahead<'_>, shape: &Shape) -> Result<Ahead, UnservablePlan> {
+        let plan::Ahead { slot: _, query, field, output, changes } = *ahead;
+        let lowered = dialect::lower_query(&self.plan.database, query)?;
+        let Bound { text, mut binds } = self.bound(lowered, &query.from, &query.filter)?;
+        let place = shape.fields.iter().position(|known| known.name == *field);
+        let field = place.ok_or_else(|| self.malformed(format!("a list has no `{field}`")))?;
+        Ok(Ahead { text, field, output, rest: binds.split_off(1), changes })
     }
 
     /// The number of a slot. A name that two arms bind is one slot.

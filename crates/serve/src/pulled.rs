@@ -1,6 +1,7 @@
 //! Records of a provider: one comes in, is held against what the plan takes, and is put where the plan says. Nobody waits for an answer.
 
 use crate::api_key::ApiKeys;
+use crate::kept::Answers;
 use crate::program::{Limiters, Program, Shared, UnservablePlan, compile_procedure};
 use crate::run::{Facts, Failure, Run, Surroundings};
 use crate::validation::{Check, Spot, Wrong};
@@ -35,14 +36,14 @@ impl Shelf {
         sync: &SyncPlan,
         counterpart: &Counterpart,
         keys: &Arc<ApiKeys>,
-        store: &Store,
+        kept: (&Answers, &Store),
     ) -> Result<Self, UnservablePlan> {
         let (limiters, database) = (Limiters::new(), Arc::new(plan.database.clone()));
-        let shared = Shared { database: &database, accounts: None, issuer: None, secret: None };
+        let shared = Shared { database: &database, accounts: None, issuer: None, secret: None, kept };
         let compiled = |procedure| compile_procedure(plan, &counterpart.account, shared, procedure, NO_BODY, &limiters);
         let (take, gone) = (compiled(&sync.take)?, compiled(&sync.gone)?);
         let check = Check::new(&sync.shape, NO_BODY);
-        Ok(Self { store: store.clone(), keys: Arc::clone(keys), check, take, gone })
+        Ok(Self { store: kept.1.clone(), keys: Arc::clone(keys), check, take, gone })
     }
 
     pub async fn take(&self, surroundings: &Surroundings<'_>, record: &Pulled) -> Result<(), NotTaken> {

@@ -22,7 +22,7 @@ pub(crate) const STANDING: [(&str, &str); 6] = [
     ("x-frame-options", "DENY"),
 ];
 /// What an answer keeps of its own headers where the caller has it already: what guides caches (RFC 9110, 15.4.5).
-const OF_KNOWN: [&str; 3] = ["etag", "cache-control", "vary"];
+const OF_KNOWN: [&str; 4] = ["age", "etag", "cache-control", "vary"];
 /// Said where the request came over TLS: a year. Not for subdomains, which may be somebody else's.
 const TRANSPORT_SECURITY: &str = "max-age=31536000";
 

@@ -12,14 +12,15 @@ use crate::encode::{self, Key};
 use crate::etag::{Weak, names_tag, quoted};
 use crate::export::Rest;
 use crate::idempotency::{Claim, Claims, Pledge};
+use crate::kept::{Answers, Keeping, written};
 use crate::listing::{Asked, Nested, Picked};
 use crate::metrics::Metrics;
 use crate::page::{self, Page};
 use crate::password;
 use crate::patch::Patch;
 use crate::program::{
-    AnswerParts, AskedOfToken, Bound, CountedFor, Each, Expression, List, Listening, Operation, Program, Question,
-    Waiting,
+    Ahead, AnswerParts, AskedOfToken, Bound, CountedFor, Each, Expression, List, Listening, Operation, Program,
+    Question, Waiting,
 };
 use crate::rate_limit::{Attempt, Limiter, Standing, Verdict};
 use crate::reading::{Reading, typed};
@@ -47,6 +48,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use store::{Ended, Row, Store, StoreError, Transaction, Whose};
 use tokio::sync::Notify;
 use vocab::{Datum, Decimal, FieldName, FieldType, sha256_hex, utc_text};
@@ -69,6 +71,8 @@ pub(crate) struct Surroundings<'a> {
     pub at_work: &'a AtWork,
     /// Rung when events were committed.
     pub news: &'a Notify,
+    /// What everybody is answered.
+    pub kept: &'a Answers,
     /// Whose pages may call; none where only those of its own origin.
     pub origins: Option<&'a Origins>,
     /// The address by which others know the server, where it is not the one that a request names.
@@ -164,6 +168,8 @@ pub(crate) struct Run<'a, B> {
     body_read: Option<(serde_json::Value, Kind)>,
     /// Given back while the client is waited for.
     place: Option<Place<'a>>,
+    /// The tables that its transactions write.
+    writes: Arc<[Arc<AtomicU64>]>,
 }
 
 /// What a slot holds.
@@ -226,8 +232,14 @@ struct Gathered {
     /// Rows that are stored together, by their statement, in the order in which each came first.
     rows: Vec<(Arc<str>, Vec<Vec<Datum>>)>,
     /// What was found since the last write, by the statement and its values.
-    known: BTreeMap<(Arc<str>, String), Vec<Row>>,
+    known: BTreeMap<Asking, Vec<Row>>,
+    /// What was found for all of it together, for as long as it goes, or until it is asked.
+    ahead: BTreeMap<Asking, Vec<Row>>,
+    once: BTreeMap<Asking, Vec<Row>>,
 }
+
+/// A statement and its values.
+type Asking = (Arc<str>, String);
 
 impl<'a, B> Run<'a, B>
 where
@@ -249,6 +261,7 @@ where
             bytes,
             body_read: None,
             place: None,
+            writes: Arc::default(),
         }
     }
 
@@ -257,7 +270,12 @@ where
         let mut frame = Frame { slots: vec![Slot::Empty; program.slots], ..Frame::of(facts) };
         self.place = Some(self.surroundings.at_work.enter()?);
         self.own_rows = program.own_rows;
-        match self.block(&program.operations, &mut frame).await? {
+        self.writes = Arc::clone(&program.writes);
+        let flow = match &program.keeping {
+            None => self.block(&program.operations, &mut frame).await?,
+            Some(keeping) => self.kept(keeping, &program.operations, &mut frame).await?,
+        };
+        match flow {
             Flow::Exit(mut answer, _) => {
                 let cookie = self.cookie.take().filter(|_| answer.status < 400);
                 answer.headers.extend(cookie.map(|cookie| ("set-cookie", cookie)));
@@ -265,6 +283,24 @@ where
             }
             Flow::Continue => unreachable!("a checked procedure ends in an exit on every path"),
         }
+    }
+
+    /// The same where an answer may have been kept: whoever may not ask, or asks what nobody may, is told so first.
+    async fn kept(&mut self, keeping: &Keeping, operations: &[Operation], frame: &mut Frame) -> Result<Flow, Failure> {
+        let (before, reading) = operations.split_at(keeping.before);
+        if let exit @ Flow::Exit(..) = self.block(before, frame).await? {
+            return Ok(exit);
+        }
+        let Surroundings { kept, metrics, .. } = self.surroundings;
+        let asking = match kept.find(keeping, &frame.facts, self.headers, metrics) {
+            Ok(answer) => return Ok(Flow::Exit(answer, Writes::Keep)),
+            Err(asking) => asking,
+        };
+        let flow = self.block(reading, frame).await?;
+        if let Flow::Exit(answer, _) = &flow {
+            kept.keep(asking, answer);
+        }
+        Ok(flow)
     }
 
     /// Whose rows its statements are about. Who was not authorized as a user has none.
@@ -279,6 +315,7 @@ where
     pub async fn received(&mut self, program: &Program, facts: Facts, record: Row) -> Result<(), Failure> {
         let mut frame = Frame { slots: vec![Slot::Empty; program.slots], received: record, ..Frame::of(facts) };
         self.place = Some(self.surroundings.at_work.enter()?);
+        self.writes = Arc::clone(&program.writes);
         self.block(&program.operations, &mut frame).await.map(drop)
     }
 
@@ -764,6 +801,7 @@ where
         frame.ended.drain(..).for_each(|accounts| accounts.forget());
         let emitted = std::mem::take(&mut frame.emitted);
         if !matches!(flow, Flow::Exit(_, Writes::Undo)) {
+            written(&self.writes);
             emitted.iter().for_each(|event| self.surroundings.metrics.emitted(event));
             if !emitted.is_empty() {
                 self.surroundings.news.notify_one();
@@ -895,12 +933,11 @@ fn data_block<'b>(
 async fn gone_through(each: &Each, frame: &mut Frame, executor: &mut Executor<'_>) -> Result<Flow, Failure> {
     let entries = frame.part(each.of).to_vec();
     executor.begun().1.is_open = true;
-    let mut statements = Vec::new();
-    leading(&each.body, each.item, &mut statements);
-    for (statement, field) in statements {
-        let (name, field_type) = &each.fields[field];
-        let values = entries.iter().map(|entry| entry_value(&entry[&**name], field_type));
-        executor.look_ahead(statement, values.collect()).await?;
+    for ahead in &each.ahead {
+        let (name, field_type) = &each.fields[ahead.field];
+        let values = entries.iter().map(|entry| entry_value(&entry[&**name], field_type)).collect();
+        let rest: Vec<Datum> = ahead.rest.iter().map(|expression| frame.value(expression)).collect();
+        executor.look_ahead(ahead, values, &rest).await?;
     }
     let mut given = Vec::with_capacity(entries.len());
     for (index, entry) in entries.iter().enumerate() {
@@ -921,22 +958,6 @@ async fn gone_through(each: &Each, frame: &mut Frame, executor: &mut Executor<'_
     let names = each.gives.iter().map(|(name, _)| Arc::clone(name)).collect();
     frame.slots[each.into] = Slot::List(given, names);
     Ok(Flow::Continue)
-}
-
-/// The statements that look for what a field of the item leads to, with the field.
-fn leading<'b>(operations: &'b [Operation], item: usize, found: &mut Vec<(&'b Arc<str>, usize)>) {
-    for operation in operations {
-        if let Operation::ReadOne { statement, .. } = operation
-            && let [value] = statement.binds.as_slice()
-            && let Expression::Field(of, field) = value.uncompared()
-            && *of == item
-        {
-            found.push((&statement.text, *field));
-        }
-        if let Operation::Match { arms, .. } = operation {
-            arms.iter().for_each(|(_, arm)| leading(arm, item, found));
-        }
-    }
 }
 
 /// A value that a checked document holds.
@@ -1165,12 +1186,15 @@ impl<'a> Executor<'a> {
 
     /// The same; of a list what was asked already is not asked again.
     async fn look_up(&mut self, text: &Arc<str>, parameters: Vec<Datum>) -> Result<Vec<Row>, StoreError> {
-        let known = match self {
-            Self::Transaction(_, gathered) if gathered.is_open => &gathered.known,
+        let gathered = match self {
+            Self::Transaction(_, gathered) if gathered.is_open => gathered,
             Self::Transaction(..) | Self::Store(..) => return self.read(text, parameters).await,
         };
         let key = known_by(text, &parameters);
-        if let Some(rows) = known.get(&key) {
+        if let Some(rows) = gathered.once.remove(&key).or_else(|| gathered.ahead.get(&key).cloned()) {
+            return Ok(rows);
+        }
+        if let Some(rows) = gathered.known.get(&key) {
             return Ok(rows.clone());
         }
         let rows = self.read(text, parameters).await?;
@@ -1178,17 +1202,28 @@ impl<'a> Executor<'a> {
         Ok(rows)
     }
 
-    /// Looks for many together, where the statement can; what is not found so is asked for by itself when it is needed.
-    async fn look_ahead(&mut self, text: &Arc<str>, mut values: Vec<Datum>) -> Result<(), StoreError> {
-        let mut seen = BTreeSet::new();
-        values.retain(|value| *value != Datum::Null && seen.insert(value.to_json().to_string()));
-        let mut rest = values.as_slice();
-        while let Some((together, count)) = dialect::finds(text, rest.len()) {
-            let (part, more) = rest.split_at(count);
-            for row in self.read(&Arc::from(together), part.to_vec()).await? {
-                self.begun().1.known.insert(known_by(text, &row), vec![row]);
+    /// Looks for many together; what the answer leaves open is asked for by itself when it is needed.
+    async fn look_ahead(&mut self, ahead: &Ahead, values: Vec<Datum>, rest: &[Datum]) -> Result<(), StoreError> {
+        let values = told_apart(values, ahead.changes);
+        // What is compared by other rules than those of bytes: only then it is known that there is no such row.
+        let are_plain = values.iter().all(|value| value.to_json().to_string().is_ascii());
+        let mut left = values.as_slice();
+        while let Some((text, count)) = dialect::finds(&ahead.text, left.len()) {
+            let (part, more) = left.split_at(count);
+            let rows = self.read(&Arc::from(text), [part, rest].concat()).await?;
+            let key = |value: &Datum| known_by(&ahead.text, &[std::slice::from_ref(value), rest].concat());
+            let asked: BTreeSet<_> = part.iter().map(key).collect();
+            let mut found: BTreeMap<_, Vec<Row>> = BTreeMap::new();
+            rows.into_iter().for_each(|row| found.entry(key(&row[ahead.output])).or_default().push(row));
+            if are_plain && found.keys().all(|key| asked.contains(key)) {
+                for key in asked {
+                    found.entry(key).or_default();
+                }
             }
-            rest = more;
+            let gathered = self.begun().1;
+            let known = if ahead.changes { &mut gathered.once } else { &mut gathered.ahead };
+            known.extend(found);
+            left = more;
         }
         Ok(())
     }
@@ -1219,7 +1254,7 @@ impl<'a> Executor<'a> {
     /// A list is at its end.
     async fn closed(&mut self) -> Result<(), StoreError> {
         self.settled().await?;
-        self.writing().1.is_open = false;
+        *self.begun().1 = Gathered::default();
         Ok(())
     }
 
@@ -1252,7 +1287,24 @@ impl<'a> Executor<'a> {
     }
 }
 
-fn known_by(text: &Arc<str>, values: &[Datum]) -> (Arc<str>, String) {
+/// The values that differ by more than their case, each once; with `alone` none that several have.
+fn told_apart(mut values: Vec<Datum>, alone: bool) -> Vec<Datum> {
+    let written = |value: &Datum| value.to_json().to_string();
+    let mut alike: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
+    for value in &values {
+        let value = written(value);
+        *alike.entry(value.to_lowercase()).or_default().entry(value).or_default() += 1;
+    }
+    let mut seen = BTreeSet::new();
+    values.retain(|value| {
+        let text = written(value);
+        let others = &alike[&text.to_lowercase()];
+        *value != Datum::Null && others.len() == 1 && (!alone || others[&text] == 1) && seen.insert(text)
+    });
+    values
+}
+
+fn known_by(text: &Arc<str>, values: &[Datum]) -> Asking {
     (Arc::clone(text), values.iter().map(Datum::to_json).collect::<serde_json::Value>().to_string())
 }
 

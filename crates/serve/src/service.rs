@@ -9,6 +9,7 @@ use crate::cors::{Cookies, Origins, preflight};
 use crate::counts::Counts;
 use crate::idempotency::{Claims, oldest_kept};
 use crate::issuer::Issuer;
+use crate::kept::Answers;
 use crate::metrics::{Metrics, RouteMetrics, UNMATCHED};
 use crate::program::{Limiters, Operation, Program, Shared, UnservablePlan, compile};
 use crate::proxies::{Peer, Proxies};
@@ -91,6 +92,8 @@ pub struct Service {
     stores: Vec<Store>,
     /// The databases that keep answers, with the statement that forgets the old ones.
     answers: Vec<(Store, String)>,
+    /// What everybody is answered.
+    kept: Answers,
     openapi: Bytes,
     reference_page: reference_page::Page,
     settings: Settings,
@@ -215,6 +218,7 @@ impl Service {
         let mut all_accounts: Vec<Arc<Accounts>> = Vec::new();
         let mut answers = Vec::new();
         let mut shelves = BTreeMap::new();
+        let kept = Answers::default();
         let answers_questions = served.iter().any(|served| served.plan.api.answers_questions());
         for Served { plan, store, counterpart, secret } in served {
             let limiter = |policy: &RateLimitPolicy| {
@@ -247,7 +251,7 @@ impl Service {
             if plan.database.tables.contains(&system::idempotency_answers()) {
                 answers.push((store.clone(), dialect::lower_answers(plan.database.engine)?.forget));
             }
-            if let Some(hook) = Hook::new(plan, counterpart, &keys, store)?.map(Arc::new) {
+            if let Some(hook) = Hook::new(plan, counterpart, &keys, (&kept, store))?.map(Arc::new) {
                 for path in [hook.path.clone(), format!("{}/{{token}}", hook.path)] {
                     let targets = table.entry(path).or_default();
                     let asks =
@@ -257,7 +261,7 @@ impl Service {
                 }
             }
             for sync in plan.syncs() {
-                let shelf = Shelf::new(plan, sync, counterpart, &keys, store)?;
+                let shelf = Shelf::new(plan, sync, counterpart, &keys, (&kept, store))?;
                 shelves.insert((plan.task_id.clone(), sync.name.clone()), shelf);
             }
             let returns = plan.service.iter().flat_map(|service| &service.returns).flat_map(return_page::files);
@@ -269,7 +273,7 @@ impl Service {
             }
             let database = Arc::new(plan.database.clone());
             let (accounts, issuer, secret) = (accounts.as_ref(), settings.issuer.as_ref(), secret.as_ref());
-            let shared = Shared { database: &database, accounts, issuer, secret };
+            let shared = Shared { database: &database, accounts, issuer, secret, kept: (&kept, store) };
             for endpoint in &plan.api.endpoints {
                 let Trigger::Request { method, path } = &endpoint.procedure.trigger else { continue };
                 let program = compile(plan, &counterpart.account, shared, endpoint, &limiters)?;
@@ -349,6 +353,7 @@ impl Service {
             counted,
             stores,
             answers,
+            kept,
             openapi,
             reference_page,
             settings,
@@ -601,9 +606,9 @@ impl Service {
         origins: Option<&'a Origins>,
     ) -> Surroundings<'a> {
         let Counted { metrics, claims, .. } = &self.counted;
-        let (at_work, news) = (&self.at_work, &*self.settings.news);
+        let (at_work, news, kept) = (&self.at_work, &*self.settings.news, &self.kept);
         let known_as = self.settings.site.as_deref();
-        Surroundings { store, keys, metrics, claims, at_work, news, origins, known_as, questions: self }
+        Surroundings { store, keys, metrics, claims, at_work, news, kept, origins, known_as, questions: self }
     }
 
     /// Puts a record of a provider where it belongs, durable when this is done.

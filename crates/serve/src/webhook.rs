@@ -4,6 +4,7 @@
 use crate::answer::Answer;
 use crate::api_key::ApiKeys;
 use crate::body::read_raw;
+use crate::kept::Answers;
 use crate::program::{Limiters, Program, Shared, UnservablePlan, compile_procedure};
 use crate::run::{Facts, Failure, Run, Surroundings};
 use bytes::Bytes;
@@ -63,13 +64,14 @@ impl Hook {
         plan: &Plan,
         counterpart: &Counterpart,
         keys: &Arc<ApiKeys>,
-        store: &Store,
+        kept: (&Answers, &Store),
     ) -> Result<Option<Self>, UnservablePlan> {
+        let (_, store) = kept;
         let Some(ServicePlan { intake: Some(intake), manifest, .. }) = &plan.service else { return Ok(None) };
         let Some(webhooks) = &manifest.webhooks else { return Ok(None) };
         let limiters = Limiters::new();
         let database = Arc::new(plan.database.clone());
-        let shared = Shared { database: &database, accounts: None, issuer: None, secret: None };
+        let shared = Shared { database: &database, accounts: None, issuer: None, secret: None, kept };
         let compiled = |procedure| {
             compile_procedure(plan, &counterpart.account, shared, procedure, intake.max_body_bytes, &limiters)
         };

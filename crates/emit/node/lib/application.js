@@ -8,6 +8,7 @@ import { ClientGone } from './body.js';
 import { acceptedCoding, canBeCoded, codedTag, encode, encoder } from './coding.js';
 import { corsHeaders, preflight } from './cors.js';
 import { isKnown } from './etag.js';
+import { keep } from './kept.js';
 import { logError } from './log.js';
 import { addOperationalRoutes } from './operational-routes.js';
 import { Pressure } from './pressure.js';
@@ -210,7 +211,9 @@ function allowedMethods(procedures) {
 // A procedure that takes too long goes on behind its answer, and is settled only then.
 async function run(procedure, request) {
   try {
-    return await procedure(request);
+    const answer = await procedure(request);
+    keep(request, answer);
+    return answer;
   } finally {
     request.settled();
   }
@@ -331,5 +334,6 @@ function endAfterBody(incoming, outgoing, body) {
 function count(request, status, metrics) {
   const labels = { method: request.method, route: request.route ?? 'unmatched' };
   metrics.requests.inc({ ...labels, status });
+  if (request.found) metrics.keptAnswers.inc({ found: request.found });
   metrics.durations.observe(labels, (performance.now() - request.startedAt) / 1000);
 }

@@ -9,6 +9,7 @@
 // `write(sql, values)`, `insert(sql, values)`, `script(sql)`, `hold(name)` and `hasColumn(table, column)`, some of them only inside a transaction; one
 // whose definitions are no part of transactions has `applySteps(migration, statements, isSuperfluous)`. Times are given as `Date`.
 
+import { changed } from './kept.js';
 import { Problem } from './problem.js';
 
 const readLedger = `SELECT name FROM schema_migrations LIMIT 1`;
@@ -81,10 +82,14 @@ const MOST_VALUES = 32_000;
 class Transaction extends Statements {
   #connection;
   #callbacks = [];
+  #changes = [];
   // Statement -> rows.
   #added = new Map();
   // Statement and values -> row, since the last write.
   #known = new Map();
+  // The same, found for a list together, for as long as it goes, or until it is asked.
+  #ahead = new Map();
+  #once = new Map();
   /** Whether it has put an event into the outbox. */
   hasEvents = false;
 
@@ -120,19 +125,46 @@ class Transaction extends Statements {
   /** As `optional`, for a list: what was asked already is not asked again. */
   async lookUp(sql, values, columns) {
     const key = JSON.stringify([sql, values]);
+    for (const found of [this.#once, this.#ahead]) {
+      if (!found.has(key)) continue;
+      const row = found.get(key);
+      this.#once.delete(key);
+      return row;
+    }
     if (!this.#known.has(key)) this.#known.set(key, await this.optional(sql, values, columns));
     return this.#known.get(key);
   }
 
-  /** Looks for many by `SELECT <column> FROM ... WHERE <column> = ?` together; what is not found so is asked for by itself when it is needed. */
-  async lookAhead(sql, values) {
-    const wanted = [...new Set(values)].filter((value) => value !== null);
+  /**
+   * Looks for many by `SELECT ... WHERE <column> = ? ...` together; what the answer leaves open is asked for by itself when it is needed.
+   * `by` is what a row calls the column, `rest` what stands behind the other places. `once`: each is found once, since what is done
+   * with it changes the row.
+   */
+  async lookAhead(sql, values, { by, rest = [], columns = {}, once = false }) {
+    const wanted = toldApart(values, once);
+    // What is compared by other rules than those of bytes: only then it is known that there is no such row.
+    const arePlain = wanted.every((value) => typeof value !== 'string' || !/[^\0-\x7f]/.test(value));
+    const [before, filter] = splitAt(unnumbered(sql), ' WHERE ');
+    const [column, compared] = splitAt(filter, ' = ');
+    const place = compared.split(/ AND | FOR /, 1)[0];
     while (wanted.length > 0) {
       const part = wanted.splice(0, ROWS.find((count) => count <= wanted.length));
-      const places = part.map(() => '?').join(', ');
-      const rows = await this.many(unnumbered(sql).replace(/ = \?$/, ` IN (${places})`), part);
-      for (const row of rows) this.#known.set(JSON.stringify([sql, Object.values(row)]), row);
+      const places = part.map(() => place).join(', ');
+      const text = `${before} WHERE ${column} IN (${places})${compared.slice(place.length)}`;
+      const rows = await this.many(text, [...part, ...rest], columns);
+      const found = new Map(rows.map((row) => [JSON.stringify([sql, [row[by], ...rest]]), row]));
+      const asked = part.map((value) => JSON.stringify([sql, [value, ...rest]]));
+      if (arePlain && [...found.keys()].every((key) => asked.includes(key))) {
+        for (const key of asked) if (!found.has(key)) found.set(key, null);
+      }
+      for (const [key, row] of found) (once ? this.#once : this.#ahead).set(key, row);
     }
+  }
+
+  /** A list is at its end: what was found for it holds no longer. */
+  forget() {
+    this.#once.clear();
+    this.#ahead.clear();
   }
 
   async run(sql, values) {
@@ -162,7 +194,13 @@ class Transaction extends Statements {
     this.#callbacks.push(callback);
   }
 
+  /** Says which tables it writes, for answers that tell of them. */
+  changes(...tables) {
+    this.#changes.push(...tables);
+  }
+
   committed() {
+    changed(this.#changes);
     for (const callback of this.#callbacks) callback();
   }
 
@@ -314,6 +352,25 @@ function forRows(sql, count) {
   const plain = unnumbered(sql);
   const row = plain.slice(plain.lastIndexOf(' VALUES (') + ' VALUES '.length);
   return `${plain}${`, ${row}`.repeat(count - 1)}`;
+}
+
+/** The values that differ by more than their case, each once; with `alone` none that several have. */
+function toldApart(values, alone) {
+  const folded = (value) => (typeof value === 'string' ? value.toLowerCase() : value);
+  const alike = new Map();
+  for (const value of values) {
+    if (!alike.has(folded(value))) alike.set(folded(value), []);
+    alike.get(folded(value)).push(value);
+  }
+  return [...new Set(values)].filter((value) => {
+    const others = alike.get(folded(value));
+    return value !== null && value !== undefined && new Set(others).size === 1 && !(alone && others.length > 1);
+  });
+}
+
+function splitAt(text, separator) {
+  const at = text.indexOf(separator);
+  return [text.slice(0, at), text.slice(at + separator.length)];
 }
 
 /** The statement with places that have no numbers, as every engine of ours takes them. */

@@ -26,6 +26,12 @@ export function createMetrics() {
       labelNames: ['policy'],
       registers,
     }),
+    keptAnswers: new Counter({
+      name: 'kept_answers_total',
+      help: 'Questions of which the answer was kept, or was not.',
+      labelNames: ['found'],
+      registers,
+    }),
     outboxEvents: new Counter({
       name: 'outbox_events_total',
       help: 'Events written to the outbox.',

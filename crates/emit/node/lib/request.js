@@ -37,6 +37,10 @@ export class Request {
     this.cookies = false;
     /** How long a successful answer may be kept: a `Cache-Control`. `undefined`: not at all. */
     this.cacheControl = undefined;
+    /** Whether an answer that may be kept was there: `hit` or `miss`; `undefined` where none may. */
+    this.found = undefined;
+    /** What the answer is kept under, where it is; see `kept.js`. */
+    this.keeping = undefined;
     /** Headers the answer carries whether the procedure succeeds or fails. */
     this.answerHeaders = {};
     /** The body's bytes, once they were read. */

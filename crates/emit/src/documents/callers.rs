@@ -4,11 +4,11 @@
 use super::fields::{answer_fields, body_fields, parameters};
 use super::{commands, pretty, problems, sentence};
 use crate::openapi::problem_example;
-use crate::outline::{Body, Content, Cookie, Outline, Success, answer_formats, flattened};
+use crate::outline::{Body, Content, Cookie, Outline, Success, answer_formats};
 use minijinja::{Value, context};
 use plan::accounts::{AccountPage, AccountTask};
 use plan::api::{Cors, RateLimitPolicy};
-use plan::procedure::{Item, LimitKey, RowsFormat, Scheme, Step};
+use plan::procedure::{Item, LimitKey, RowsFormat, Scheme, Step, flattened};
 use plan::value::Preference;
 use plan::{Plan, Problem, accounts};
 use std::collections::BTreeSet;

@@ -7,10 +7,10 @@ use super::names::{Names, camel_case};
 use super::procedure::{Subject, Written, write_procedure};
 use super::script::{Expression, Script, quoted, template_literal};
 use crate::error::EmitError;
-use crate::outline::{Body, Outline, body, bound_slots, flattened};
+use crate::outline::{Body, Outline, body, bound_slots};
 use plan::accounts::{KEYS_PATH, RESOURCE_PATH};
 use plan::api::Cors;
-use plan::procedure::{Input, Item, Step};
+use plan::procedure::{Input, Item, Step, flattened};
 use plan::shape::Shape;
 use plan::{Cache, Plan, check};
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +46,7 @@ pub enum Import {
     Uuidv7,
     AuthorizeIssued,
     RespondResource,
+    KeptAnswer,
     ReadPage,
     ValidateListing,
     RespondCsv,
@@ -78,7 +79,7 @@ pub enum Import {
 }
 
 impl Import {
-    const ALL: [Self; 48] = [
+    const ALL: [Self; 49] = [
         Self::AuthorizeUser,
         Self::RandomToken,
         Self::RespondKeys,
@@ -98,6 +99,7 @@ impl Import {
         Self::Uuidv7,
         Self::AuthorizeIssued,
         Self::RespondResource,
+        Self::KeptAnswer,
         Self::ReadPage,
         Self::ValidateListing,
         Self::RespondCsv,
@@ -167,6 +169,7 @@ impl Import {
             Self::Picked => "picked",
             Self::ReadRecord => "readRecord",
             Self::TagOf => "tagOf",
+            Self::KeptAnswer => "keptAnswer",
             Self::ValidateSelection => "validateSelection",
             Self::Validate => "validate",
             Self::ValidateChanges => "validateChanges",
@@ -196,6 +199,7 @@ impl Import {
             Self::Etag | Self::IsCurrent => "etag",
             Self::Hear => "hearing",
             Self::NumberOrNull | Self::UuidOrNull | Self::Uuidv7 => "identifiers",
+            Self::KeptAnswer => "kept",
             Self::ReadPage | Self::ValidateListing => "listing",
             Self::RespondCsv | Self::RespondList | Self::RespondNdjson | Self::RespondPage => "page",
             Self::ValidatePatch => "patch",
@@ -351,6 +355,7 @@ impl<'a> Module<'a> {
             listing: outline.listing,
             max_body_bytes: outline.endpoint.max_body_bytes,
             own_rows: outline.endpoint.own_rows,
+            cache: outline.endpoint.cache,
         };
         let Written { text, waits } = write_procedure(self, subject)?;
         let waits = if waits { "async " } else { "" };

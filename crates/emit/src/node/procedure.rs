@@ -10,9 +10,7 @@ use super::script::{Expression, Script, quoted, template_literal};
 use super::service::proof_of_sender;
 use super::value::grouped;
 use crate::error::EmitError;
-use crate::outline::{
-    Body, Held, Listing, Slots, bound_slots, filled_query, flattened, parameters_in, slots_of_value, used_slots,
-};
+use crate::outline::{Body, Held, Listing, Slots, bound_slots, filled_query, parameters_in, used_slots};
 use manifest::Entries;
 use manifest::point::Given;
 use manifest::reference::Reference;
@@ -21,12 +19,12 @@ use plan::accounts::NOWHERE;
 use plan::database::Nullability;
 use plan::procedure::{
     Each, Generated, Input, Item, LimitKey, Location, Outcome, Patchable, Procedure, RECORDS, Response, ResponseField,
-    Roles, RowsFormat, Scheme, Step, Writes, always_exits,
+    Roles, RowsFormat, Scheme, Step, Writes, always_exits, flattened,
 };
 use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, Query, Related, Write};
 use plan::shape::Shape;
 use plan::value::{Condition, Preference, Value};
-use plan::{Hearing, Problem, Scope, accounts, print};
+use plan::{Cache, Hearing, Problem, Scope, accounts, print, uses};
 use std::collections::BTreeSet;
 use vocab::{ColumnName, FieldName, FieldType, PolicyName, ScopeToken, SlotName, TableName, TaskId};
 
@@ -54,11 +52,13 @@ pub struct Subject<'s, 'a> {
     pub max_body_bytes: u64,
     /// Whether it is about the caller's own rows alone.
     pub own_rows: bool,
+    /// Who may keep its answers.
+    pub cache: Cache,
 }
 
 /// Writes a procedure, and notes in the module what it needs there.
 pub fn write_procedure<'a>(module: &mut Module<'a>, subject: Subject<'_, 'a>) -> Result<Written, EmitError> {
-    let Subject { procedure, slots, path, listing, max_body_bytes, own_rows } = subject;
+    let Subject { procedure, slots, path, listing, max_body_bytes, own_rows, cache } = subject;
     let own_rows = own_rows && module.application.keeps_rows;
     let mut writer = Writer {
         names: module.names.clone(),
@@ -69,6 +69,10 @@ pub fn write_procedure<'a>(module: &mut Module<'a>, subject: Subject<'_, 'a>) ->
         listing,
         max_body_bytes,
         own_rows,
+        kept_for: match cache {
+            Cache::Public(seconds) => Some(seconds),
+            Cache::Private(_) | Cache::NoStore => None,
+        },
         database: "database".to_owned(),
         principal: None,
         hoisted: BTreeSet::new(),
@@ -109,6 +113,8 @@ pub struct Writer<'m, 'a> {
     names: Names,
     /// Whether it asks for the caller's own rows alone, of a database that keeps to that.
     own_rows: bool,
+    /// For how many seconds an answer is kept, until what is kept was asked for.
+    kept_for: Option<u32>,
     /// The variable that holds the database.
     database: String,
     /// The variable that holds who calls.
@@ -164,6 +170,12 @@ impl<'a> Writer<'_, 'a> {
                     // Whether there is a slot says here who may call.
                     let is_asked = matches!(step, Step::Authorize { scheme: Scheme::Issued, .. });
                     let slot = (needed.contains(slot) || is_asked).then_some(slot);
+                    if let Step::Read { .. } = step
+                        && surroundings == Surroundings::Plain
+                        && let Some(seconds) = self.kept_for.take()
+                    {
+                        self.ask_what_is_kept(script, seconds);
+                    }
                     self.step(script, slot, step, surroundings)?;
                 }
                 Item::Do(step) => self.step(script, None, step, surroundings)?,
@@ -181,6 +193,21 @@ impl<'a> Writer<'_, 'a> {
             }
         }
         Ok(())
+    }
+
+    /// Whoever asks what somebody has asked is answered the same.
+    fn ask_what_is_kept(&mut self, script: &mut Script, seconds: u32) {
+        self.module.imports.insert(Import::KeptAnswer);
+        let tables = uses::reads(&self.module.plan.database.tables, self.procedure);
+        let tables = tables.iter().map(|table| Expression::text(quoted(table.as_str()))).collect();
+        let keeping = vec![
+            ("seconds".to_owned(), Expression::text(grouped(seconds.into()))),
+            ("tables".to_owned(), Expression::Array(tables)),
+        ];
+        let kept = self.names.take("kept");
+        let found = Expression::call("keptAnswer", [Expression::text("request"), Expression::Object(keeping)]);
+        script.statement(&format!("const {kept} = "), &found);
+        script.line(&format!("if ({kept}) return {kept};"));
     }
 
     fn step(
@@ -933,21 +960,33 @@ impl<'a> Writer<'_, 'a> {
     }
 
     /// What the records of a list lead to is looked for together.
-    fn look_ahead(&mut self, script: &mut Script, each: &'a Each, list: &str) -> Result<(), EmitError> {
-        for item in flattened(&each.body) {
-            let Item::Let(_, Step::Read { query, cardinality: Cardinality::One, filled_by: None }) = item else {
-                continue;
-            };
+    fn look_ahead(&mut self, script: &mut Script, each: &'a Each, list: &str) -> Result<bool, EmitError> {
+        let mut looks_ahead = false;
+        for plan::Ahead { slot: _, query, field, output, changes } in each.ahead() {
             let lowered = dialect::lower_query(&self.module.plan.database, query)?;
-            let [Value::Field(of, field)] = &lowered.binds[..] else { continue };
-            if *of == each.item && dialect::finds(&lowered.text, 1).is_some() {
-                let constant = self.module.statement("find", &query.from, self.only_column(query), lowered.text);
-                let values = format!("{list}.map((entry) => entry.{field})");
-                let look = self.awaited("transaction.lookAhead", [constant, values].map(Expression::text).into());
-                script.statement("", &look);
+            if dialect::finds(&lowered.text, 1).is_none() {
+                continue;
             }
+            let rest = Asked { binds: &lowered.binds[1..], table: &query.from, filter: &query.filter[1..] };
+            let mut asked = vec![("by".to_owned(), Expression::text(quoted(query.outputs[output].field().as_str())))];
+            if !rest.binds.is_empty() {
+                asked.push(("rest".to_owned(), self.column_values(rest)?));
+            }
+            let kinds = self.kinds(query);
+            if !kinds.is_empty() {
+                asked.push(("columns".to_owned(), Expression::Object(kinds)));
+            }
+            if changes {
+                asked.push(("once".to_owned(), Expression::text("true")));
+            }
+            let constant = self.module.statement("find", &query.from, self.only_column(query), lowered.text);
+            let values = format!("{list}.map((entry) => entry.{field})");
+            let arguments = vec![Expression::text(constant), Expression::text(values), Expression::Object(asked)];
+            let look = self.awaited("transaction.lookAhead", arguments);
+            script.statement("", &look);
+            looks_ahead = true;
         }
-        Ok(())
+        Ok(looks_ahead)
     }
 
     /// `for` over the records of a list; what comes of each is pushed into another.
@@ -969,7 +1008,7 @@ impl<'a> Writer<'_, 'a> {
         let may_be_absent = self.slots.field(&each.of, &each.list).map(|field| field.nullability);
         let bare = if may_be_absent == Some(Nullability::Nullable) { format!("{list} ?? []") } else { list.clone() };
         let list = if bare == list { list } else { format!("({bare})") };
-        self.look_ahead(script, each, &list)?;
+        let looks_ahead = self.look_ahead(script, each, &list)?;
         let (outer, went_through) = (self.index.take(), std::mem::replace(&mut self.goes_through, true));
         if flattened(&each.body).iter().any(names_entry) {
             let index = self.names.take("index");
@@ -979,13 +1018,16 @@ impl<'a> Writer<'_, 'a> {
             script.open(&format!("for (const {item} of {bare}) {{"));
         }
         let mut needed = BTreeSet::new();
-        each.gives.iter().filter(|_| is_used).for_each(|(_, value)| slots_of_value(value, &mut needed));
+        each.gives.iter().filter(|_| is_used).for_each(|(_, value)| value.slots(&mut needed));
         self.block(script, &each.body, &needed, surroundings)?;
         if is_used {
             let given = self.record(&each.gives)?;
             script.statement("", &Expression::call(format!("{into}.push"), [given]));
         }
         script.close("}");
+        if looks_ahead {
+            script.line("transaction.forget();");
+        }
         (self.index, self.goes_through) = (outer, went_through);
         Ok(())
     }
@@ -1078,6 +1120,12 @@ impl<'a> Writer<'_, 'a> {
         };
         self.waits = true;
         script.open(&format!("{start}{}.transaction(async (transaction) => {{", self.database));
+        let tables = uses::writes(&self.module.plan.database.tables, self.procedure);
+        let told: Vec<String> =
+            tables.intersection(&uses::kept(self.module.plan)).map(|name| quoted(name.as_str())).collect();
+        if !told.is_empty() {
+            script.line(&format!("transaction.changes({});", told.join(", ")));
+        }
         self.block(script, body, after, Surroundings::Transaction)?;
         let merges = |item: &&Item| matches!(item, Item::Let(_, Step::Check(Condition::Prefers(Preference::Merge))));
         let merges = flattened(body).iter().any(merges);

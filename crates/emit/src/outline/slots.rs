@@ -1,11 +1,11 @@
 //! What the slots of a procedure hold, and whether a value of theirs may be null.
 
-use super::{flattened, table_of};
+use super::table_of;
 use manifest::point::Given;
 use plan::Plan;
 use plan::database::Nullability;
 use plan::hearing::{HEARD_DEDUP, HEARD_KIND};
-use plan::procedure::{CALLER, Input, Item, MAY, Patchable, Scheme, Step, entries_of};
+use plan::procedure::{CALLER, Input, Item, MAY, Patchable, Scheme, Step, entries_of, flattened};
 use plan::query::{Cardinality, Output, Query, Write};
 use plan::service::field_type;
 use plan::shape::{Presence, Shape, ShapeField};

@@ -1,7 +1,6 @@
 //! Which slots the items of a procedure bind, and which they use. It reads items and says names; it knows no plan.
 
-use super::flattened;
-use plan::procedure::{Item, Response, Step};
+use plan::procedure::{Item, Response, Step, flattened};
 use plan::query::{Assigned, Predicate, Write};
 use plan::value::{Condition, Value};
 use std::collections::BTreeSet;
@@ -53,7 +52,7 @@ pub fn used_slots(items: &[Item]) -> BTreeSet<SlotName> {
                 _,
             ) => {}
         }
-        values.into_iter().for_each(|value| slots_of_value(value, &mut found));
+        values.into_iter().for_each(|value| value.slots(&mut found));
     }
     found
 }
@@ -63,24 +62,6 @@ fn bound_by(item: &Item) -> Vec<&SlotName> {
         Item::Let(slot, _) => vec![slot],
         Item::Each(each) => vec![&each.item, &each.into],
         Item::Do(_) | Item::Transaction(_) | Item::Promise(_) | Item::Match(..) | Item::Exit(..) => Vec::new(),
-    }
-}
-
-/// The slots that the value is made of.
-pub fn slots_of_value(value: &Value, found: &mut BTreeSet<SlotName>) {
-    match value {
-        Value::Slot(slot) | Value::Field(slot, _) | Value::Given(slot, _) => {
-            found.insert(slot.clone());
-        }
-        Value::Changed(changes, _, row) => found.extend([changes.clone(), row.clone()]),
-        Value::Record(fields) => fields.iter().for_each(|(_, value)| slots_of_value(value, found)),
-        Value::Sum(slot, _) => drop(found.insert(slot.clone())),
-        Value::Else(first, second) | Value::Times(first, second) => {
-            slots_of_value(first, found);
-            slots_of_value(second, found);
-        }
-        Value::Prefixed(_, inner) => slots_of_value(inner, found),
-        Value::Literal(_) | Value::Now | Value::Today | Value::After(_) | Value::Request(_) => {}
     }
 }
 

@@ -6,7 +6,7 @@ use plan::procedure::{Item, Outcome, Response, Step, Writes};
 use plan::query::{Assigned, Cardinality, Output, Predicate, Query, RowLock, Write};
 use plan::value::{Comparison, Condition, Preference, Value};
 use plan::{Problem, Table};
-use vocab::{ColumnName, EventName, FieldName, FieldType};
+use vocab::{ColumnName, Datum, EventName, FieldName, FieldType};
 
 /// What a record is known by among others, to whoever says its fields.
 pub struct Merge<'g, 'a> {
@@ -56,18 +56,23 @@ impl Merge<'_, '_> {
         wanted(vec![self.read("known", RowLock::ForUpdate), Item::Match(slot("known"), arms)])
     }
 
-    /// The same of a record of a list; `made` is what is done with one that is not there.
+    /// The same of a record of a list; `made` is what is done with one that is not there. Nothing that it writes is looked at, so that all goes
+    /// out together.
     pub fn of_each(&self, made: Vec<Item>) -> Vec<Item> {
-        let [found, told] = self.told("fresh");
         let mut there = super::in_list(self.given.consistent_as("merged_wrong", |name| self.becomes(name)));
-        there.extend([self.update(), self.read("fresh", RowLock::None), found, told]);
+        there.push(self.update());
         let arms = vec![(Outcome::Found, there), (Outcome::Missing, made)];
         vec![self.read("known", RowLock::ForUpdate), Item::Match(slot("known"), arms)]
     }
 
-    /// The record as it is stored now, whoever has made it.
-    pub fn stored(&self) -> [Item; 2] {
-        [self.read("stored", RowLock::None), unless_found("stored", Problem::InternalError)]
+    /// The record as it is stored now, whoever has made it. Of one that has had a version before, it is told that it was changed.
+    pub fn stored(&self) -> Vec<Item> {
+        let [found, told] = self.told("stored");
+        let version = Value::Field(slot("stored"), field_name("row_version"));
+        let is_changed = Condition::Compare(version, Comparison::Greater, Value::Literal(Datum::Integer(1)));
+        let arms = vec![(Outcome::Yes, vec![told]), (Outcome::No, Vec::new())];
+        let asks = Item::Let(slot("was_there"), Step::Check(is_changed));
+        vec![self.read("stored", RowLock::None), found, asks, Item::Match(slot("was_there"), arms)]
     }
 
     fn read(&self, name: &str, lock: RowLock) -> Item {

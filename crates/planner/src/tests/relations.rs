@@ -3,7 +3,7 @@
 use super::{CATALOG, plan_text, there};
 use expect_test::{Expect, expect};
 use plan::database::Base;
-use plan::procedure::{Item, Step};
+use plan::procedure::{Item, Step, flattened};
 use plan::{DatabasePlan, Observed, Plan, Query, print};
 use vocab::TaskId;
 
@@ -205,4 +205,30 @@ fn what_the_same_callers_may_make_comes_with_a_record() {
     // Who is not known makes one at a time.
     let open = |path: &str| format!("path: {path}, method: POST, authentication: none");
     check_parts(&[&open("/products"), &open("/reviews")], &expect![[r#""#]]);
+}
+
+#[test]
+fn what_a_list_leads_to_and_is_merged_by_is_looked_for_ahead() {
+    let plan = api(&[
+        "path: /products, method: POST, authentication: api_key, validation: { sku: required }",
+        "path: \"/products/{id}\", method: PATCH, authentication: api_key",
+    ]);
+    let lists = flattened(&plan.api.endpoints[0].procedure.body).into_iter().filter_map(|item| match item {
+        Item::Each(each) => Some(each),
+        _ => None,
+    });
+    let told = lists.map(|each| {
+        let ahead = each.ahead().into_iter().map(|ahead| {
+            let once = if ahead.changes { " once" } else { "" };
+            format!(" {} by {}{once}", ahead.slot, ahead.field)
+        });
+        format!("{}:{}\n", each.into, ahead.collect::<String>())
+    });
+    expect![[r#"
+        checked: category_id_found by category_id
+        merged: known by sku once
+        stored_all: stored by sku
+        made:
+    "#]]
+    .assert_eq(&told.collect::<String>());
 }

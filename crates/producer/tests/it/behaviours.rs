@@ -15,6 +15,7 @@ crate::harness::on_both_servers!(
     a_subscription_ends_and_begins_again,
     further_events_are_told_with_the_first,
     health_notices_a_database_that_is_gone,
+    what_everybody_may_keep_is_kept_until_it_is_written,
 );
 
 struct Api {
@@ -191,6 +192,44 @@ fn further_events_are_told_with_the_first(kind: Kind) {
     let nobody = "/api/posts/00000000-0000-7000-8000-000000000000/remarks";
     assert_eq!(api.post(nobody, &remark).status, 404);
     assert_eq!(api.event_names().len(), 4);
+}
+
+fn what_everybody_may_keep_is_kept_until_it_is_written(kind: Kind) {
+    let api = Api::start(kind);
+    let titles = |answer: &Answer| {
+        let listed: Json = serde_json::from_slice(&answer.body).unwrap();
+        listed["items"].as_array().unwrap().iter().map(|story| story["title"].to_string()).collect::<Vec<_>>()
+    };
+    let id = api.make("/api/posts", &json!({ "title": "First" }));
+    let first = api.get("/api/posts");
+    let again = api.get("/api/posts");
+    assert!(!first.headers.contains_key("age"), "{:?}", first.headers);
+    assert_eq!((again.headers["age"].as_str(), &again.body), ("0", &first.body));
+    for same in ["cache-control", "content-type", "etag"] {
+        assert_eq!(again.headers[same], first.headers[same]);
+    }
+    // Another question has another answer, and a wrong one is refused as ever.
+    assert!(!api.get("/api/posts?limit=1").headers.contains_key("age"));
+    assert_eq!(api.get("/api/posts?limit=0").status, 422);
+    let mut known = get("/api/posts");
+    known.headers.insert("if-none-match".to_owned(), first.headers["etag"].clone());
+    let unchanged = api.ask(&known);
+    assert_eq!((unchanged.status, unchanged.headers["age"].as_str()), (304, "0"));
+    // What is only its caller's is asked for each time.
+    for _ in 0..2 {
+        let mut own = get(&format!("/api/posts/{id}"));
+        own.headers.insert("x-api-key".to_owned(), api.key.clone());
+        assert!(!api.ask(&own).headers.contains_key("age"));
+    }
+    api.make("/api/posts", &json!({ "title": "Second" }));
+    let fresh = api.get("/api/posts");
+    assert!(!fresh.headers.contains_key("age") && titles(&fresh).len() == 2, "{:?}", fresh.headers);
+    // A refused write changes nothing, and what writes other tables neither.
+    assert_eq!(api.post("/api/posts", &json!({})).status, 422);
+    api.make(&format!("/api/posts/{id}/remarks"), &json!({ "text": "Well", "author": "Ada" }));
+    assert!(api.get("/api/posts").headers.contains_key("age"));
+    let metrics = String::from_utf8(api.get("/metrics").body).unwrap();
+    assert!(metrics.contains("kept_answers_total{found=\"hit\"} 3"), "{metrics}");
 }
 
 fn health_notices_a_database_that_is_gone(kind: Kind) {

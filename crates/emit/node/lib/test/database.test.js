@@ -11,7 +11,10 @@ const insertUnlessThere = `INSERT INTO words (word) SELECT ? FROM DUAL WHERE NOT
 const all = `SELECT word FROM words ORDER BY word LIMIT 100`;
 
 /** A statement with one place as an application has it. */
-const emitted = (engine, sql) => (engine.name === 'PostgreSQL' ? sql.replace('?', '$1') : sql);
+const emitted = (engine, sql) => {
+  let place = 0;
+  return engine.name === 'PostgreSQL' ? sql.replaceAll('?', () => `$${(place += 1)}`) : sql;
+};
 
 async function createWords(context, engine, options) {
   const database = await createDatabase(context, engine, options);
@@ -59,16 +62,41 @@ testOnEach('rows that are added go out together, before anything else is asked o
 
 testOnEach('what is looked for together is not asked for again', async (context, engine) => {
   const { database } = await createWords(context, engine);
-  const find = emitted(engine, 'SELECT word FROM words WHERE word = ?');
+  const find = emitted(engine, 'SELECT word FROM words WHERE word = ? AND word <> ?');
   const names = Array.from({ length: 123 }, (_, index) => `word ${index}`);
   await database.transaction(async (transaction) => {
     for (const name of names) await transaction.add(insert, [name]);
   });
+  const ahead = { by: 'word', rest: ['word 5'] };
+  const lookUp = async (transaction, word) => (await transaction.lookUp(find, [word, 'word 5']))?.word ?? null;
   await database.transaction(async (transaction) => {
-    await transaction.lookAhead(find, [...names, null, 'nobody', 'word 7']);
-    assert.equal(await transaction.lookUp(find, ['nobody']), null);
+    await transaction.lookAhead(find, [...names, null, 'nobody', 'word 7'], ahead);
+    const { optional } = transaction;
     transaction.optional = () => assert.fail('it was asked for again');
-    for (const word of names) assert.deepEqual({ ...(await transaction.lookUp(find, [word])) }, { word });
+    assert.equal(await lookUp(transaction, 'nobody'), null);
+    for (const word of names) assert.equal(await lookUp(transaction, word), word === 'word 5' ? null : word);
+    transaction.optional = optional;
+    transaction.forget();
+    await transaction.add(insert, ['nobody']);
+    assert.equal(await lookUp(transaction, 'nobody'), 'nobody');
+    return undo();
+  });
+  // Once each, where it is changed; what several have, in whatever case, and what bytes do not tell apart are asked for in their turn.
+  await database.transaction(async (transaction) => {
+    await transaction.lookAhead(find, ['word 1', 'word 2', 'Word 2', 'word 3', 'word 3', 'new'], { ...ahead, once: true });
+    const asked = [];
+    const optional = transaction.optional.bind(transaction);
+    transaction.optional = (sql, values, columns) => {
+      asked.push(values[0]);
+      return optional(sql, values, columns);
+    };
+    for (const word of ['word 1', 'word 1', 'word 2', 'word 3', 'new']) {
+      assert.equal(await lookUp(transaction, word), word === 'new' ? null : word);
+    }
+    assert.deepEqual(asked, ['word 1', 'word 2', 'word 3']);
+    await transaction.lookAhead(find, ['n\u00f6', 'nobody'], { ...ahead, once: true });
+    assert.equal(await lookUp(transaction, 'nobody'), null);
+    assert.deepEqual(asked.slice(3), ['nobody']);
   });
 });
 

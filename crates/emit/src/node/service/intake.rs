@@ -9,7 +9,7 @@ use crate::outline::Slots;
 use manifest::webhook::Webhooks;
 use plan::procedure::{Item, Procedure, Step};
 use plan::service::Intake;
-use plan::{Plan, check};
+use plan::{Cache, Plan, check};
 use std::collections::BTreeSet;
 use vocab::SlotName;
 
@@ -76,7 +76,15 @@ pub(super) fn function<'a>(
         return Err(EmitError::Malformed { procedure: procedure.name.to_string(), why });
     }
     let slots = Slots::of(module.plan, &procedure.body);
-    let subject = Subject { procedure, slots: &slots, path: "", listing: None, max_body_bytes: 0, own_rows: false };
+    let subject = Subject {
+        procedure,
+        slots: &slots,
+        path: "",
+        listing: None,
+        max_body_bytes: 0,
+        own_rows: false,
+        cache: Cache::NoStore,
+    };
     let Written { text, waits } = write_procedure(module, subject)?;
     let event = procedure.body.iter().find_map(|item| match item {
         Item::Let(slot, Step::Received(_)) => Some(module.locals[slot].as_str()),
