@@ -51,7 +51,7 @@ const USAGE: &str = "usage: cargo xtask <command>
         [--schemas 1000] [--engine sqlite|postgresql] [--seed 20260000]
   kills                 the server and the databases under it killed again and again while events are delivered
         [--kills 200]
-  drills                backups of MariaDB and PostgreSQL restored to random moments and held against a ledger, damaged ones refused
+  drills                backups of SQLite, MariaDB and PostgreSQL restored to random moments and held against a ledger, damaged ones refused
         [--drills 300]
   races                 tokens refreshed a dozen times at once, over both servers, on every engine [--races 10000]
   schemathesis [--full] hold the OpenAPI documents against both servers (--full: every API, more requests, another seed each time)

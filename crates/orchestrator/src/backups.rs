@@ -2,6 +2,7 @@
 //! of trying that goes out. Nothing is restored that is not what was backed up, and nothing that is there is written over.
 
 mod comparing;
+mod following;
 mod history;
 mod keeping;
 mod making;

@@ -168,6 +168,12 @@ impl Workspace {
         self.state().join("backup-history").join(format!("{task_id}.jsonl"))
     }
 
+    /// When somebody has looked at the log of a task's database, since a piece of it was kept.
+    #[must_use]
+    pub fn backup_moments_file(&self, task_id: &TaskId) -> PathBuf {
+        self.state().join("backup-history").join(format!("{task_id}.moments"))
+    }
+
     /// A folder that is gone when it is dropped.
     ///
     /// # Errors

@@ -35,6 +35,7 @@ pub use mysql::{LogPlace, Server as MySqlServer, StillDatabase};
 pub use postgresql::{Server, StillPoint};
 pub use rehearsal::{Attempt, Lack, Rehearsal};
 pub use renewing::{Passwords, Renewal};
+pub use sqlite::{Frames, HeldWal, WalCut, WalKept, WalPlace, WalReplay, WalSeen, WriteAheadLog};
 pub use store::{Scratch, Store, Transaction, Whose};
 
 #[cfg(test)]

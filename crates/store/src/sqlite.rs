@@ -11,10 +11,12 @@ mod log;
 mod migrate;
 mod readers;
 mod rehearsal;
+mod wal;
 
 pub use condition::{condition, explain};
 pub use copy::{check, contents_of_file, copy, must_be_closed};
 pub use rehearsal::rehearse;
+pub use wal::{Frames, HeldWal, WalCut, WalKept, WalPlace, WalReplay, WalSeen, WriteAheadLog};
 
 use self::readers::Readers;
 use crate::database::Seen;

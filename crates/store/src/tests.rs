@@ -5,6 +5,7 @@ mod migrations;
 mod mysql_serving;
 mod serving;
 mod shop;
+mod wal;
 
 use crate::{ApiKeyRow, Attempt, Database, Ended, Location, Server, Store, StoreError};
 use plan::database::{LockClass, Migration, Undo};

@@ -1,6 +1,7 @@
 //! Backups while a workspace is served: each that is due is made, old ones are taken away, and the newest is restored where nobody sees it
 //! when that is due. What goes wrong is in the log, in the metrics and in `producer status`, and stops nothing else.
 
+use super::following::Follower;
 use super::history::{self, Event, EventKind, EventOutcome};
 use super::target::Target;
 use super::{Pruning, asked, drilled, making};
@@ -20,6 +21,7 @@ use vocab::TaskId;
 const LOOK: Duration = Duration::from_secs(5);
 /// How many seconds after a failure it is tried again.
 const RETRY: i64 = 300;
+const GAP: &str = "the log has a gap, or nobody has kept it: a backup begins it anew";
 
 /// How the backups of each task stand.
 pub(crate) type Standings = Arc<Mutex<BTreeMap<TaskId, Standing>>>;
@@ -32,40 +34,51 @@ pub(crate) struct Standing {
     bytes: u64,
     failures: u64,
     log_at: Option<i64>,
+    /// Of those that keep the log by themselves.
+    log_failures: u64,
 }
 
+/// Those that keep the log of a file.
+type Followers = Arc<Mutex<BTreeMap<TaskId, Follower>>>;
+
 /// Looks after backups until it is dropped.
-pub(crate) struct Keeper(JoinHandle<()>);
+pub(crate) struct Keeper(JoinHandle<()>, Followers);
 
 impl Keeper {
     pub fn start(workspace: &Workspace, standings: &Standings) -> Self {
         let (workspace, standings) = (workspace.remembering(), Arc::clone(standings));
-        Self(tokio::spawn(async move {
+        let followers = Followers::default();
+        let all = Arc::clone(&followers);
+        let looking = tokio::spawn(async move {
             loop {
-                let (of, told) = (workspace.clone(), Arc::clone(&standings));
+                let (of, told, followers) = (workspace.clone(), Arc::clone(&standings), Arc::clone(&all));
                 // One that panicked says so; the next look is another try.
-                let _ = tokio::task::spawn_blocking(move || look(&of, &told)).await;
+                let _ = tokio::task::spawn_blocking(move || look(&of, &told, &followers)).await;
                 tokio::time::sleep(LOOK).await;
             }
-        }))
+        });
+        Self(looking, followers)
     }
 }
 
 impl Drop for Keeper {
     fn drop(&mut self) {
         self.0.abort();
+        // Each keeps what is committed first.
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
-fn look(workspace: &Workspace, standings: &Standings) {
+fn look(workspace: &Workspace, standings: &Standings, followers: &Followers) {
     let tasks = match asked(workspace) {
         Ok(tasks) => tasks,
         Err(error) => return tracing::error!(error = %error, "nobody knows which backups are due"),
     };
+    followers.lock().unwrap_or_else(PoisonError::into_inner).retain(|task_id, _| tasks.contains(task_id));
     for task_id in tasks {
         let mut standing =
             standings.lock().unwrap_or_else(PoisonError::into_inner).get(&task_id).cloned().unwrap_or_default();
-        if let Err(failure) = look_after(workspace, &task_id, &mut standing) {
+        if let Err(failure) = look_after(workspace, &task_id, &mut standing, followers) {
             standing.failures += 1;
             tracing::error!(task = %task_id, code = failure.code, "{}", failure.with_hint());
         }
@@ -73,7 +86,12 @@ fn look(workspace: &Workspace, standings: &Standings) {
     }
 }
 
-fn look_after(workspace: &Workspace, task_id: &TaskId, standing: &mut Standing) -> Result<(), Box<Failure>> {
+fn look_after(
+    workspace: &Workspace,
+    task_id: &TaskId,
+    standing: &mut Standing,
+    followers: &Followers,
+) -> Result<(), Box<Failure>> {
     let history = history::read(workspace, task_id)?;
     let now = Timestamp::now().as_second();
     let is_spared = |kind| {
@@ -99,21 +117,31 @@ fn look_after(workspace: &Workspace, task_id: &TaskId, standing: &mut Standing) 
     standing.bytes = newest.as_ref().map_or(0, Manifest::stored_size);
     let passed = |event: &&Event| event.kind == EventKind::Drill && event.outcome == EventOutcome::Passed;
     standing.drilled_at = history.iter().rev().find(passed).map(|event| seconds(&event.at));
-    if standing.made_at.is_none_or(|made| target.plan.schedule.next(made) <= now) && !is_spared(EventKind::Backup) {
+    // It holds the log before the backup is made that begins it.
+    let follows = follows(workspace, &target, standing, followers);
+    let is_due = standing.made_at.is_none_or(|made| target.plan.schedule.next(made) <= now) || follows == Follows::Lacking;
+    if is_due && !is_spared(EventKind::Backup) {
+        if follows == Follows::Lacking && standing.made_at.is_some() {
+            tracing::warn!(task = %task_id, "{GAP}");
+        }
         let manifest = making::make(workspace, &target, None, &say)?;
         tracing::info!(task = %task_id, backup = manifest.id, bytes = manifest.stored_size(), "a backup was made");
         standing.made_at = Some(seconds(&manifest.moment));
         standing.bytes = manifest.stored_size();
+        if let Some(follower) = followers.lock().unwrap_or_else(PoisonError::into_inner).get(task_id) {
+            follower.has_backup();
+        }
         making::prune(workspace, &target, Pruning::Done)?;
     }
     if target.plan.point_in_time
+        && follows == Follows::Not
         && standing.log_at.is_none_or(|at| at + i64::from(LOG_INTERVAL) <= now)
         && !is_spared(EventKind::Log)
     {
         match making::make_log(workspace, &target) {
             Ok(Some(_)) => {}
             Ok(None) => {
-                tracing::warn!(task = %task_id, "the log has a gap, or the server has not kept it: a backup begins it anew");
+                tracing::warn!(task = %task_id, "{GAP}");
                 making::make(workspace, &target, None, &say)?;
             }
             Err(failure) => {
@@ -135,6 +163,33 @@ fn look_after(workspace: &Workspace, task_id: &TaskId, standing: &mut Standing) 
         standing.drilled_at = Some(now);
     }
     Ok(())
+}
+
+/// Whether the log of a database is kept by somebody of its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Follows {
+    /// It is asked for when it is due.
+    Not,
+    /// It is.
+    Going,
+    /// It is as soon as there is a backup that it goes on from.
+    Lacking,
+}
+
+/// Sees that the log of a file is kept.
+fn follows(workspace: &Workspace, target: &Target, standing: &mut Standing, followers: &Followers) -> Follows {
+    let mut followers = followers.lock().unwrap_or_else(PoisonError::into_inner);
+    let file = target.database.file().filter(|_| target.plan.point_in_time);
+    let Some(file) = file.filter(|file| file.exists()) else {
+        followers.remove(&target.task_id);
+        return Follows::Not;
+    };
+    followers.retain(|task_id, follower| *task_id != target.task_id || !follower.is_over());
+    let start = || Follower::start(workspace, &target.task_id, file);
+    let followed = followers.entry(target.task_id.clone()).or_insert_with(start).followed();
+    standing.log_at = followed.kept_at;
+    standing.log_failures = followed.failures;
+    if followed.lacks_backup { Follows::Lacking } else { Follows::Going }
 }
 
 fn seconds(time: &str) -> i64 {
@@ -183,7 +238,7 @@ pub(crate) fn metrics(standings: &Standings) -> String {
             "backup_failures_total",
             "counter",
             "Backups and drills that this server tried and that failed.",
-            |standing| i64::try_from(standing.failures).ok(),
+            |standing| i64::try_from(standing.failures + standing.log_failures).ok(),
         ),
     ];
     for (name, kind, help, value) in lines {

@@ -2,6 +2,7 @@
 
 pub mod mysql;
 mod postgresql;
+pub mod sqlite;
 
 use super::history::{self, Event, EventKind};
 use super::target::Target;
@@ -10,15 +11,15 @@ use crate::failure::Failure;
 use crate::located::{Located, locate};
 use crate::run::timestamp;
 use crate::workspace::Workspace;
-use backup::{BackupFailure, Kept, Manifest, Object, Repository, Writing};
+use backup::{BackupFailure, Kept, Manifest, Object, Repository};
 use jiff::{SignedDuration, Timestamp};
 use plan::PersistedPlan;
 use provision::ProvisionFailure;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::{Contents, Database, StoreError};
 use vocab::{TaskId, sha256_hex};
@@ -88,13 +89,17 @@ fn attempt(
     let scratch = workspace.scratch().map_err(|failure| Box::new(Failure::workspace(&failure)))?;
     let engine_version = target.database.look("").map_err(|error| not_copied(target, &error))?.version;
     let plans = tasks.iter().map(|task| (task.task_id.clone(), sha256_hex(task.plan.as_bytes()))).collect();
+    let begun = match &target.database {
+        Database::Sqlite(file) => sqlite::begin(workspace, target, file, scratch.path())?,
+        Database::PostgreSql(_) | Database::MySql(_) | Database::MongoDb(_) => None,
+    };
     let id = id_now();
     let told = |failure| trouble::told(&failure);
     let mut writing = target.repository.begin(&id, target.key.as_ref()).map_err(told)?;
     let Copied { contents, moment, point, log } = match &target.database {
         Database::PostgreSql(server) => postgresql::copy(target, server, &mut writing, scratch.path(), say)?,
         Database::MySql(server) => mysql::copy(target, server, &mut writing, say)?,
-        Database::Sqlite(_) | Database::MongoDb(_) => file_copy(target, &mut writing, scratch.path(), say)?,
+        Database::Sqlite(_) | Database::MongoDb(_) => sqlite::copy(target, begun, &mut writing, scratch.path(), say)?,
     };
     let definition = Definition { contents, tasks };
     let definition =
@@ -133,24 +138,6 @@ pub struct Copied<'s> {
     log: Option<postgresql::KeptLog<'s>>,
 }
 
-fn file_copy(
-    target: &Target,
-    writing: &mut Writing<'_>,
-    scratch: &Path,
-    say: Saying<'_>,
-) -> Result<Copied<'static>, Box<Failure>> {
-    let copy = scratch.join(DATABASE);
-    say("copying the database");
-    // What was committed before that is part of it.
-    let moment = timestamp(Timestamp::now());
-    let contents =
-        target.database.copy(&copy).map_err(|error| Box::new(trouble::not_copied(&error, &target.database)))?;
-    say("keeping the copy, and reading it back");
-    let mut file = File::open(&copy).map_err(|error| Box::new(trouble::file(&copy, &error)))?;
-    writing.add(DATABASE, &mut file).map_err(|failure| trouble::told(&failure))?;
-    Ok(Copied { contents, moment, point: None, log: None })
-}
-
 /// Keeps another piece of the server's log; nothing where no backup has begun it, or where it does not follow what was kept before.
 pub fn make_log(workspace: &Workspace, target: &Target) -> Result<Option<Manifest>, Box<Failure>> {
     let _alone = alone(workspace, "backup", &target.task_id)?;
@@ -159,15 +146,17 @@ pub fn make_log(workspace: &Workspace, target: &Target) -> Result<Option<Manifes
     match &target.database {
         Database::PostgreSql(server) => postgresql::keep_log(target, server, scratch.path(), &id),
         Database::MySql(server) => mysql::keep_log(target, server, scratch.path(), &id),
-        Database::Sqlite(_) | Database::MongoDb(_) => Ok(None),
+        Database::Sqlite(file) => sqlite::keep_log(workspace, target, file, scratch.path()),
+        Database::MongoDb(_) => Ok(None),
     }
 }
 
 /// Whether a piece of a log begins where what was kept before it ends.
 pub fn follows(before: &Manifest, piece: &Manifest) -> bool {
-    match mysql::begin(piece) {
-        Some(begin) => mysql::follows(before, &begin),
-        None => postgresql::follows(before, piece),
+    match (sqlite::begin_of(piece), mysql::begin(piece)) {
+        (Some((_, begin)), _) => sqlite::follows(before, &begin),
+        (None, Some(begin)) => mysql::follows(before, &begin),
+        (None, None) => postgresql::follows(before, piece),
     }
 }
 
@@ -271,15 +260,34 @@ fn standing_on(
 
 /// Nobody else does that with backups of that task in this workspace until what is returned is dropped.
 pub fn alone(workspace: &Workspace, doing: &str, task_id: &TaskId) -> Result<File, Box<Failure>> {
-    let folder = workspace.locks_folder();
-    let path = folder.join(format!("{doing}-{task_id}"));
-    let lock = || {
-        fs::create_dir_all(&folder)?;
-        let file = File::options().create(true).append(true).open(&path)?;
-        file.lock()?;
-        Ok(file)
+    let path = lock_path(workspace, doing, task_id);
+    let file = lock_file(workspace, &path)?;
+    file.lock().map_err(|error| Box::new(trouble::file(&path, &error)))?;
+    Ok(file)
+}
+
+/// The same, and nothing where somebody does.
+pub fn alone_if_free(workspace: &Workspace, doing: &str, task_id: &TaskId) -> Result<Option<File>, Box<Failure>> {
+    let path = lock_path(workspace, doing, task_id);
+    let file = lock_file(workspace, &path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(Box::new(trouble::file(&path, &error))),
+    }
+}
+
+pub fn lock_path(workspace: &Workspace, doing: &str, task_id: &TaskId) -> PathBuf {
+    workspace.locks_folder().join(format!("{doing}-{task_id}"))
+}
+
+/// What is in it stays.
+pub fn lock_file(workspace: &Workspace, path: &Path) -> Result<File, Box<Failure>> {
+    let open = || {
+        fs::create_dir_all(workspace.locks_folder())?;
+        File::options().create(true).truncate(false).read(true).write(true).open(path)
     };
-    lock().map_err(|error: std::io::Error| Box::new(trouble::file(&path, &error)))
+    open().map_err(|error: io::Error| Box::new(trouble::file(path, &error)))
 }
 
 /// Takes away what is older than it is kept for: never the newest that were asked to stay, nor the newest that was restored.

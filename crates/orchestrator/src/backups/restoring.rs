@@ -2,10 +2,11 @@
 //! anybody sees them, and neither takes the place of what is there.
 
 mod file;
+mod log;
 mod server;
 
 use super::history::{self, Event, EventKind};
-use super::making::{DATABASE, DEFINITION, Definition, SECRETS};
+use super::making::{DEFINITION, Definition, SECRETS};
 use super::target::{KEY_VARIABLE, Place, Target};
 use super::{BackupsFailure, Drilled, Saying, trouble};
 use crate::failure::Failure;
@@ -96,18 +97,13 @@ pub fn drill(
     manifest: &Manifest,
     say: Saying<'_>,
 ) -> Result<Drilled, Box<Failure>> {
-    let begun = Instant::now();
     let recovery_point_s = last_moment(target, manifest).parse().map_or(0, |last: Timestamp| {
         u64::try_from(Timestamp::now().duration_since(last).as_secs()).unwrap_or_default()
     });
     say("restoring where nobody sees it");
     let (definition, log_moment, recovery_time_ms) = match &target.database {
         Database::PostgreSql(_) | Database::MySql(_) => server::drill(workspace, target, manifest, say)?,
-        Database::Sqlite(_) | Database::MongoDb(_) => {
-            let scratch = workspace.scratch().map_err(|failure| Box::new(Failure::workspace(&failure)))?;
-            let definition = file::bring_back(target, manifest, &scratch.path().join(DATABASE), say)?;
-            (definition, None, millis(begun))
-        }
+        Database::Sqlite(_) | Database::MongoDb(_) => file::drill(workspace, target, manifest, say)?,
     };
     let objectives = &target.plan.objectives;
     let mut missed = Vec::new();

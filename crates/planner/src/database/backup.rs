@@ -32,9 +32,8 @@ pub fn plan(draft: &mut Draft, config: &DatabaseConfig) -> Option<Backup> {
             format!("kept every {}, so that every moment between copies can be restored", spoken(LOG_INTERVAL));
         let keeps = match config.kind.value {
             DatabaseType::MySql => "the server keeps its binary log for as long as it is set to",
-            DatabaseType::PostgreSql | DatabaseType::Sqlite | DatabaseType::MongoDb => {
-                "the server keeps its log until it is fetched"
-            }
+            DatabaseType::Sqlite => "its log is begun anew when nobody holds it",
+            DatabaseType::PostgreSql | DatabaseType::MongoDb => "the server keeps its log until it is fetched",
         };
         let reason = format!("the task says `point_in_time`; {keeps}: have a server run");
         decide(draft, "log", decision, reason);

@@ -28,12 +28,12 @@ pub fn check(config: &DatabaseConfig) -> Result<(), Vec<Diagnostic>> {
         let help = "remove it, and have copies made more often: `schedule: \"every_5_minutes\"`";
         if let Some(Spanned { place, .. }) = every_moment {
             match config.kind.value {
-                DatabaseType::PostgreSql => {}
+                DatabaseType::PostgreSql | DatabaseType::Sqlite => {}
                 DatabaseType::MySql if config.provision.is_none() => {}
                 DatabaseType::MySql => {
                     refuse("backups of every moment of a MySQL server of its own".to_owned(), place, help);
                 }
-                DatabaseType::Sqlite | DatabaseType::MongoDb => {
+                DatabaseType::MongoDb => {
                     refuse("backups of every moment of such a database".to_owned(), place, help);
                 }
             }

@@ -48,6 +48,22 @@ fn what_is_left_open_goes_by_the_environment() {
 }
 
 #[test]
+fn every_moment_of_a_file_is_kept_by_whoever_serves() {
+    check(
+        "type: sqlite\n    backup: { schedule: daily, point_in_time: true }",
+        &expect![[r#"
+            backup: copies: one at `0 3 * * *` (UTC)
+            backup: log: kept every 1 minute, so that every moment between copies can be restored
+            backup: retention: for 7 days, the newest 3 however old they are
+            backup: destination: the workspace's own folder of backups
+            backup: encryption: none
+            backup: drill: the newest copy is restored and compared at `0 5 * * 0` (UTC)
+            backup: objectives: at most 1 minute of work is lost
+        "#]],
+    );
+}
+
+#[test]
 fn what_the_task_says_wins() {
     check(
         "type: sqlite\n    environment: production\n    backup: { schedule: every_10_minutes, keep_for: 30_days, keep_at_least: 9, destination: \"${env:MOUNT}/shop\", encryption_key: \"${env:KEY}\", drill: daily, objectives: { rpo: 15_minutes, rto: 90_seconds } }",

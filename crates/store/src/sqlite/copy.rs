@@ -21,12 +21,16 @@ const BUSY_PAUSE: Duration = Duration::from_millis(100);
 /// Copies a file to a new one, and says what it held. Nobody is kept from reading or writing it meanwhile.
 pub fn copy(from: &Path, to: &Path) -> Result<Contents, StoreError> {
     let source = connect_to_copy(from)?;
-    // The backup reads within a transaction that is there, so what is written meanwhile does not make it begin again.
     source.execute_batch("BEGIN")?;
-    let contents = contents(&source)?;
+    copy_read(&source, to)
+}
+
+/// Copies what a read transaction sees to a new file: what is written meanwhile does not make the backup begin again.
+pub fn copy_read(source: &Connection, to: &Path) -> Result<Contents, StoreError> {
+    let contents = contents(source)?;
     make_file(to);
     let mut target = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    let backup = Backup::new(&source, &mut target)?;
+    let backup = Backup::new(source, &mut target)?;
     let mut attempts = 0;
     loop {
         match backup.step(PAGES)? {
@@ -86,7 +90,7 @@ pub fn must_be_closed(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn connect_to_copy(path: &Path) -> Result<Connection, StoreError> {
+pub fn connect_to_copy(path: &Path) -> Result<Connection, StoreError> {
     if !path.is_file() {
         return Err(StoreError::NotConnected(Trouble::NotAFile, format!("{}: there is no such file", path.display())));
     }

@@ -1,9 +1,10 @@
 //! A database that is a file comes back beside where it is to be, is compared there, and only then gets its name. What has that name is
 //! never written over; where it is to go it is put aside and kept.
 
+use super::log::{Until, any_moment_behind, until};
 use super::{RestoreAsked, Restored, definition, millis, planned};
-use crate::backups::comparing::{compare, lacking};
-use crate::backups::making::{DATABASE, Definition, alone};
+use crate::backups::comparing::{compare, lacking, sound};
+use crate::backups::making::{DATABASE, Definition, alone, sqlite};
 use crate::backups::target::Target;
 use crate::backups::{Saying, trouble};
 use crate::failure::Failure;
@@ -15,7 +16,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use store::Database;
+use store::{Database, StoreError, WalReplay};
 
 /// How the names of folders begin in which something comes back beside where it is to be.
 const BESIDE: &str = ".restoring-";
@@ -94,7 +95,8 @@ fn into_place(
 ) -> Result<Restored, Box<Failure>> {
     let begun = Instant::now();
     let put_aside = aside(place);
-    let planned = planned(target, manifest, manifest.moment.clone(), place.file.clone());
+    let until = until(asked, target, manifest)?;
+    let planned = planned(target, manifest, until.moment(manifest), place.file.clone());
     let mut restored = Restored { put_aside: put_aside.clone(), ..planned };
     if asked.is_only_shown {
         return Ok(restored);
@@ -108,10 +110,13 @@ fn into_place(
     let beside = tempfile::Builder::new().prefix(BESIDE).tempdir_in(folder).map_err(failed)?;
     let file = beside.path().join(DATABASE);
     say("restoring beside where it is to be");
-    let definition = bring_back(target, manifest, &file, say)?;
-    restored.tables = definition.contents.tables.len();
-    restored.rows = definition.contents.rows();
+    let definition = bring_back(target, (manifest, &until), &file, say)?;
     let scratch = Database::Sqlite(file.clone());
+    let contents = match until.pieces.is_empty() {
+        true => definition.contents,
+        false => scratch.contents().unwrap_or(definition.contents),
+    };
+    (restored.tables, restored.rows) = (contents.tables.len(), contents.rows());
     for task in &definition.tasks {
         if let Ok(Some(active)) = workspace.seen_plan(&task.task_id) {
             restored.lacking.extend(lacking(&scratch, &active).unwrap_or_default());
@@ -139,25 +144,74 @@ fn into_place(
     Ok(restored)
 }
 
-/// Brings a backup back as a new file, and compares it. Where that fails the file is worth nothing.
-pub fn bring_back(
+/// One that nobody sees, as the backup has it, and where its log is kept once more to any moment behind that, which is said; nothing of
+/// them stays. Milliseconds are those of the slower one.
+pub fn drill(
+    workspace: &Workspace,
     target: &Target,
     manifest: &Manifest,
+    say: Saying<'_>,
+) -> Result<(Definition, Option<String>, u64), Box<Failure>> {
+    let tried = |until: &Until| -> Result<(Definition, u64), Box<Failure>> {
+        let scratch = workspace.scratch().map_err(|failure| Box::new(Failure::workspace(&failure)))?;
+        let begun = Instant::now();
+        let definition = bring_back(target, (manifest, until), &scratch.path().join(DATABASE), say)?;
+        Ok((definition, millis(begun)))
+    };
+    let (definition, took) = tried(&Until::of_backup())?;
+    let Some(to) = any_moment_behind(target, manifest)? else { return Ok((definition, None, took)) };
+    let until = until(&RestoreAsked { to: Some(to), ..RestoreAsked::default() }, target, manifest)?;
+    say("restoring to a moment of its log");
+    let (_, took_by_log) = tried(&until)?;
+    Ok((definition, Some(until.moment(manifest)), took.max(took_by_log)))
+}
+
+/// Brings a backup back as a new file, goes on in its log, and compares it. Where that fails the file is worth nothing.
+fn bring_back(
+    target: &Target,
+    (manifest, until): (&Manifest, &Until),
     file: &Path,
     say: Saying<'_>,
 ) -> Result<Definition, Box<Failure>> {
     let definition = definition(&target.repository, manifest, target.key.as_ref())?;
+    let mut to = new_file(file)?;
+    let read = target.repository.read(manifest, DATABASE, target.key.as_ref(), &mut to);
+    read.map_err(|failure| trouble::told(&failure))?;
+    drop(to);
+    let database = Database::Sqlite(file.to_owned());
+    if until.pieces.is_empty() {
+        say("comparing it with what was backed up");
+        compare(&manifest.id, &database, &definition)?;
+        return Ok(definition);
+    }
+    say("doing again what the log says");
+    let different = |error: StoreError| Box::new(trouble::different(&manifest.id, &[error.to_string()]));
+    let replay = WalReplay::begin(file).map_err(different)?;
+    let last = until.pieces.len() - 1;
+    for (index, (repository, piece)) in until.pieces.iter().enumerate() {
+        let Some((name, _)) = sqlite::begin_of(piece) else {
+            return Err(Box::new(trouble::different(&piece.id, &["it is no piece of a log".to_owned()])));
+        };
+        let mut log = new_file(&replay.log())?;
+        let read = repository.read(piece, name, target.key.as_ref(), &mut log);
+        read.map_err(|failure| trouble::told(&failure))?;
+        drop(log);
+        replay.bring_home(until.frames.filter(|_| index == last)).map_err(different)?;
+    }
+    replay.end().map_err(different)?;
+    say("comparing it with what was backed up");
+    // What it held at that moment nobody has counted.
+    sound(&manifest.id, &database)?;
+    Ok(definition)
+}
+
+/// That only this user reads.
+fn new_file(path: &Path) -> Result<File, Box<Failure>> {
     let mut options = File::options();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut to = options.open(file).map_err(|error| Box::new(trouble::file(file, &error)))?;
-    let read = target.repository.read(manifest, DATABASE, target.key.as_ref(), &mut to);
-    read.map_err(|failure| trouble::told(&failure))?;
-    drop(to);
-    say("comparing it with what was backed up");
-    compare(&manifest.id, &Database::Sqlite(file.to_owned()), &definition)?;
-    Ok(definition)
+    options.open(path).map_err(|error| Box::new(trouble::file(path, &error)))
 }
 
 /// A database, with what stands beside it, gets another name.

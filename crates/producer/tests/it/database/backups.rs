@@ -31,10 +31,7 @@ fn db(workspace: &Workspace, words: &[&str]) -> Ended {
 }
 
 fn backups(workspace: &Workspace) -> Vec<PathBuf> {
-    let folder = workspace.path().join(".producer/backups/rooms");
-    let mut found: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    found.sort();
-    found
+    folders(&workspace.path().join(".producer/backups/rooms"))
 }
 
 fn numbers(file: &Path) -> Vec<String> {
@@ -193,10 +190,87 @@ fn old_ones_go_but_for_those_that_are_needed() {
     let [verified, old, newest] = &backups(&workspace)[..] else { panic!("three were made") };
     std::thread::sleep(Duration::from_millis(1_100));
     let shown = db(&workspace, &["prune", "rooms", "--plan"]).must_end_with(0).stdout;
-    let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
     assert_eq!(shown, format!("{}  would go\n", name(old)));
     db(&workspace, &["prune", "rooms"]).must_end_with(0);
     assert_eq!(backups(&workspace), [verified.clone(), newest.clone()], "the newest that was restored stays");
+}
+
+#[test]
+fn every_moment_of_a_file_comes_back_while_it_is_served() {
+    let workspace = Workspace::completed();
+    let text = task("schedule: daily, destination: kept, point_in_time: true");
+    let ended = workspace.run_text(&text).must_end_with(0);
+    assert!(super::verified(&ended).contains(&"a backup was restored: passed".to_owned()));
+    let own = super::file(&workspace);
+    // Nobody has held the log since: what was written meanwhile is in none, and that is said.
+    query(&own, "INSERT INTO rooms (number) VALUES (1)");
+    let refused = db(&workspace, &["backup", "rooms", "--log"]).must_end_with(1).stderr;
+    assert!(refused.contains("IP388: the log of "), "{refused}");
+
+    let server = Server::start(Kind::Native, &workspace);
+    wait(|| metrics(&server).contains("backup_log_kept_at_seconds{task=\"rooms\"}"));
+    let now = || jiff::Timestamp::now().to_string();
+    let pause = || std::thread::sleep(Duration::from_millis(600));
+    pause();
+    let first = now();
+    pause();
+    query(&own, "INSERT INTO rooms (number) VALUES (7)");
+    pause();
+    let second = now();
+    pause();
+    query(&own, "DELETE FROM rooms");
+    let unkept = db(&workspace, &["restore", "rooms", "--to", &second]).must_end_with(1).stderr;
+    assert!(unkept.contains("IP388: "), "{unkept}");
+    db(&workspace, &["backup", "rooms", "--log"]).must_end_with(0);
+    let listed = db(&workspace, &["backups", "rooms"]).must_end_with(0).stdout;
+    assert!(listed.contains("\nevery moment until 20"), "{listed}");
+    let restored = |to: &[&str]| {
+        let ended = db(&workspace, &[&["restore", "rooms"], to].concat()).must_end_with(0);
+        let file = restored_file(&ended);
+        let found = numbers(&file).join(" ");
+        std::fs::remove_file(file).unwrap();
+        found
+    };
+    assert_eq!(restored(&["--to", &second]), "1 7");
+    assert_eq!(restored(&["--to", &first]), "1");
+    assert_eq!(restored(&[]), "");
+    let drilled = db(&workspace, &["drill", "rooms"]).must_end_with(0).stdout;
+    assert!(drilled.contains("chosen by chance, came back from the log too"), "{drilled}");
+
+    // A piece that is gone, or that another has taken the place of, is missed.
+    let pieces = folders(&workspace.path().join("kept/rooms.log"));
+    let [.., before, last] = &pieces[..] else { panic!("{pieces:?}") };
+    let aside = workspace.path().join("aside");
+    fs::rename(before, &aside).unwrap();
+    let gap = db(&workspace, &["restore", "rooms"]).must_end_with(1).stderr;
+    assert!(gap.contains(&format!("IP383: the log has a gap before its piece {}", name(last))), "{gap}");
+    fs::rename(&aside, before).unwrap();
+
+    // A stop keeps what there is; what is written while nobody serves is in the next backup, and a moment in between is refused.
+    query(&own, "INSERT INTO rooms (number) VALUES (8)");
+    server.terminate();
+    assert!(server.wait().success());
+    assert_eq!(restored(&[]), "8");
+    query(&own, "INSERT INTO rooms (number) VALUES (9)");
+    let between = now();
+    pause();
+    let before = folders(&workspace.path().join("kept/rooms")).len();
+    let server = Server::start(Kind::Native, &workspace);
+    wait(|| metrics(&server).contains("backup_log_kept_at_seconds{task=\"rooms\"}"));
+    assert_eq!(folders(&workspace.path().join("kept/rooms")).len(), before + 1, "a backup begins the log anew");
+    let refused = db(&workspace, &["restore", "rooms", "--to", &between]).must_end_with(1).stderr;
+    assert!(refused.contains("IP383: the log has a gap"), "{refused}");
+    assert_eq!(restored(&[]), "8 9");
+}
+
+fn folders(folder: &Path) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    found.sort();
+    found
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap().to_str().unwrap().to_owned()
 }
 
 #[test]
@@ -218,12 +292,12 @@ fn a_server_makes_what_is_due_and_tells_what_fails() {
     assert!(status.contains("the last backup failed"), "{status}");
 }
 
-fn metrics(server: &Server) -> String {
+pub fn metrics(server: &Server) -> String {
     let asked = Command::new("curl").args(["--silent", &format!("http://{}/metrics", server.address)]).output();
     String::from_utf8(asked.unwrap().stdout).unwrap()
 }
 
-fn wait(is_there: impl Fn() -> bool) {
+pub fn wait(is_there: impl Fn() -> bool) {
     let begun = Instant::now();
     while !is_there() {
         assert!(begun.elapsed() < PATIENCE, "it did not come");

@@ -5,7 +5,8 @@
 use super::mysql;
 use crate::harness::mysql::mysql as mariadb;
 use crate::harness::postgresql::{PrivateServer, psql};
-use crate::harness::workspace::{Ended, Workspace, end, end_with_input};
+use crate::harness::server::{Kind, Server};
+use crate::harness::workspace::{Ended, Workspace, end, end_with_input, query};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -31,6 +32,8 @@ struct Drilled {
     /// Milliseconds between moments that its log knows.
     tick: i64,
     numbers: Mutex<u64>,
+    /// Who keeps the log of a file.
+    server: Mutex<Option<Server>>,
 }
 
 /// An entry that is committed: when somebody began to write it, and when it was said to be there.
@@ -62,8 +65,27 @@ impl Drilled {
 
     /// What came back answers to whom the database answers to.
     fn of_restored(&self, restored: &Value, question: &str) -> String {
+        let Some(address) = restored["address"].as_str() else {
+            return (self.client)(restored["file"].as_str().unwrap(), question).unwrap();
+        };
         let before = self.url.rsplit_once('@').unwrap().0;
-        (self.client)(&format!("{before}@{}", restored["address"].as_str().unwrap()), question).unwrap()
+        (self.client)(&format!("{before}@{address}"), question).unwrap()
+    }
+
+    /// Whoever keeps the log is killed, and another one goes on as soon as it keeps it.
+    fn kill_server(&self) {
+        let mut server = self.server.lock().unwrap();
+        let Some(running) = server.take() else { return };
+        drop(running);
+        thread::sleep(Duration::from_millis(self.random(300)));
+        *server = Some(self.serving());
+    }
+
+    fn serving(&self) -> Server {
+        let server = Server::start(Kind::Native, &self.workspace);
+        let keeps = || super::backups::metrics(&server).contains("backup_log_kept_at_seconds{task=\"rooms\"}");
+        super::backups::wait(keeps);
+        server
     }
 
     /// The same numbers each time.
@@ -135,6 +157,7 @@ impl Drilled {
             thread::sleep(Duration::from_millis(self.random(250)));
             killed.kill().unwrap();
             killed.wait().unwrap();
+            self.kill_server();
         }
         self.keep_log();
         let listed = self.json(&["backups", "rooms"]);
@@ -152,6 +175,10 @@ impl Drilled {
         let question = "SELECT CONCAT(number, ' ', previous, ' ', hash) FROM ledger ORDER BY number";
         let found = self.of_restored(&restored, question);
         let found: Vec<&str> = found.lines().collect();
+        // Of a file it is known at the times at which somebody looked, and said which one that is.
+        let is: Timestamp = restored["moment"].as_str().unwrap().parse().unwrap();
+        assert!(is <= at && at.duration_since(is) < SignedDuration::from_secs(5), "{is} instead of {at}");
+        let at = is;
         let known = entries.lock().unwrap();
         let written: Vec<&str> = known.iter().take(found.len()).map(|entry| entry.line.as_str()).collect();
         assert_eq!(found, written, "the chain is whole, from its first entry on");
@@ -162,6 +189,10 @@ impl Drilled {
         let next = known.get(found.len());
         assert!(next.is_none_or(|next| next.committed >= at - slack), "entry {} is missing at {at}", found.len() + 1);
         let folder = PathBuf::from(restored["file"].as_str().unwrap());
+        if folder.is_file() {
+            fs::remove_file(folder).unwrap();
+            return (restored["took_ms"].as_u64().unwrap(), lost);
+        }
         self.db(&["stop", folder.file_name().unwrap().to_str().unwrap()]).must_end_with(0);
         fs::remove_dir_all(folder).unwrap();
         (restored["took_ms"].as_u64().unwrap(), lost)
@@ -183,6 +214,8 @@ impl Drilled {
                 .filter(|piece| piece.file_name().unwrap().to_str().unwrap() > newest)
                 .flat_map(|piece| folders(&piece)),
         );
+        // They are not asked for the last moment there is.
+        files.retain(|path| !path.ends_with("moments.gz"));
         // A later piece has all that an earlier one has of the same file.
         let needed: BTreeMap<String, PathBuf> = files
             .into_iter()
@@ -236,12 +269,40 @@ fn task(engine: &str, connection: &str) -> String {
         .replace("type: sqlite", &format!("type: {engine}"))
 }
 
+fn sqlite(file: &str, statements: &str) -> Result<String, String> {
+    Ok(query(Path::new(file), statements).into_iter().flatten().collect::<Vec<_>>().join("\n"))
+}
+
+#[test]
+fn a_ledger_on_sqlite_comes_back_at_random_moments() {
+    let workspace = Workspace::completed();
+    workspace.run_text(&task("sqlite", "environment: development")).must_end_with(0);
+    let file = super::file(&workspace);
+    // As an application has it open.
+    let _open = store::Store::open(&store::Location::File(file.clone())).unwrap();
+    let url = file.to_str().unwrap().to_owned();
+    let server = Mutex::default();
+    let drilled = Drilled { engine: "sqlite", workspace, url, client: sqlite, tick: 1, numbers: Mutex::new(7), server };
+    *drilled.server.lock().unwrap() = Some(drilled.serving());
+    drilled.run();
+    let said = drilled.json(&["drill", "rooms"]);
+    assert!(said["log_moment"].is_string(), "{said}");
+}
+
 #[test]
 fn a_ledger_on_mariadb_comes_back_at_random_moments() {
     let Some(place) = mysql::Place::empty("ledger") else { return };
     let workspace = Workspace::new();
     let url = place.url();
-    let drilled = Drilled { engine: "mysql", workspace, url, client: mariadb, tick: 1_000, numbers: Mutex::new(7) };
+    let drilled = Drilled {
+        engine: "mysql",
+        workspace,
+        url,
+        client: mariadb,
+        tick: 1_000,
+        numbers: Mutex::new(7),
+        server: Mutex::default(),
+    };
     let task = task("mysql", "connection: \"${env:SHOP_URL}\"").replace("    name: rooms\n    c", "    c");
     end_with_input(&mut drilled.command(&["run", "-"]), &task).must_end_with(0);
     drilled.run();
@@ -264,7 +325,15 @@ fn a_ledger_on_postgresql_comes_back_at_random_moments() {
     let status = end(&mut workspace.command(&["status", "rooms", "--format", "json"])).must_end_with(0).stdout;
     let address = serde_json::from_str::<Value>(&status).unwrap()["server"]["address"].as_str().unwrap().to_owned();
     let url = format!("postgresql://postgres:{password}@{address}/rooms");
-    let drilled = Drilled { engine: "postgresql", workspace, url, client: psql, tick: 1, numbers: Mutex::new(7) };
+    let drilled = Drilled {
+        engine: "postgresql",
+        workspace,
+        url,
+        client: psql,
+        tick: 1,
+        numbers: Mutex::new(7),
+        server: Mutex::default(),
+    };
     drilled.run();
     let said = drilled.json(&["drill", "rooms"]);
     assert!(said["log_moment"].is_string(), "{said}");
