@@ -1,7 +1,8 @@
 //! A dashboard for Grafana over the metrics that both servers count. Comes in: the plan; goes out: JSON as Grafana imports it. Limits and
-//! events have panels only where the plan has any. No expression names a metric that the servers do not count: a test asks them.
+//! events have panels only where the plan has any; backups of a database have a dashboard of their own. No expression names a metric that the servers do not count: a test asks them.
 
-use plan::Plan;
+use plan::database::Backup;
+use plan::{DatabaseTaskPlan, Plan};
 use serde_json::{Value, json};
 
 /// Of the model in `@grafana/schema` 13; other versions of Grafana read it too.
@@ -14,33 +15,45 @@ const UID_LENGTH: usize = 40;
 
 pub fn dashboard(plan: &Plan) -> String {
     let api = plan.api.name.as_str();
+    let route = json!({
+        "name": "route",
+        "label": "Route",
+        "type": "query",
+        "datasource": datasource(),
+        "query": {"query": format!("label_values(http_requests_total{{job=\"{api}\"}}, route)"), "refId": "route"},
+        "refresh": 2,
+        "sort": 1,
+        "multi": true,
+        "includeAll": true,
+        "current": {"text": "All", "value": "$__all"},
+    });
+    let title = format!("{api} API");
+    let uid: String = api.chars().take(UID_LENGTH).collect();
+    let description = format!("Requests, latency and limits of the {api} API, from its /metrics.");
+    document((&title, &uid, &description, "api"), vec![route], panels(plan))
+}
+
+/// Title, name, description and tag come in, and what may be chosen beside the source.
+fn document(
+    (title, uid, description, tag): (&str, &str, &str, &str),
+    chosen: Vec<Value>,
+    panels: Vec<Value>,
+) -> String {
+    let source = json!({"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus"});
+    let variables: Vec<Value> = std::iter::once(source).chain(chosen).collect();
     let document = json!({
-        "title": format!("{api} API"),
-        "uid": api.chars().take(UID_LENGTH).collect::<String>(),
-        "description": format!("Requests, latency and limits of the {api} API, from its /metrics."),
-        "tags": ["api"],
+        "title": title,
+        "uid": uid,
+        "description": description,
+        "tags": [tag],
         "schemaVersion": SCHEMA_VERSION,
         "editable": true,
         "graphTooltip": 1,
         "refresh": "30s",
         "time": {"from": "now-1h", "to": "now"},
         "timezone": "browser",
-        "templating": {"list": [
-            {"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus"},
-            {
-                "name": "route",
-                "label": "Route",
-                "type": "query",
-                "datasource": datasource(),
-                "query": {"query": format!("label_values(http_requests_total{{job=\"{api}\"}}, route)"), "refId": "route"},
-                "refresh": 2,
-                "sort": 1,
-                "multi": true,
-                "includeAll": true,
-                "current": {"text": "All", "value": "$__all"},
-            },
-        ]},
-        "panels": panels(plan),
+        "templating": {"list": variables},
+        "panels": panels,
     });
     let mut text = serde_json::to_string_pretty(&document).expect("plain data with text keys");
     text.push('\n');
@@ -84,6 +97,10 @@ fn panels(plan: &Plan) -> Vec<Value> {
             )],
         });
     }
+    placed(panels)
+}
+
+fn placed(panels: Vec<Panel>) -> Vec<Value> {
     let (mut x, mut y) = (0, 0);
     let placed = panels.into_iter().enumerate().map(|(index, panel)| {
         if x + panel.columns > COLUMNS {
@@ -94,6 +111,47 @@ fn panels(plan: &Plan) -> Vec<Value> {
         panel.value(index + 1, place)
     });
     placed.collect()
+}
+
+/// Over what `producer serve` counts of the backups of a task's database.
+pub fn of_backups(plan: &DatabaseTaskPlan, backup: &Backup) -> String {
+    let task = plan.task_id.as_str();
+    let own = |metric: &str| format!("{metric}{{task=\"{task}\"}}");
+    let since = |metric: &str| format!("time() - {}", own(metric));
+    let mut ages =
+        vec![(since("backup_made_at_seconds"), "newest backup"), (since("backup_drilled_at_seconds"), "last drill")];
+    if backup.point_in_time {
+        ages.insert(1, (since("backup_log_kept_at_seconds"), "log"));
+    }
+    let panel = |title, description, unit, queries| Panel { title, description, unit, columns: 12, queries };
+    let panels = vec![
+        panel(
+            "How old they are",
+            "Time since the newest backup, the last piece of the log, and the last drill.",
+            "s",
+            ages,
+        ),
+        panel(
+            "What a drill measured",
+            "Work that would have been lost, and how long restoring took.",
+            "s",
+            vec![
+                (own("backup_recovery_point_seconds"), "work lost"),
+                (own("backup_recovery_time_seconds"), "restoring"),
+            ],
+        ),
+        panel("Size", "Bytes of the newest backup.", "bytes", vec![(own("backup_bytes"), "newest backup")]),
+        panel(
+            "Failures",
+            "Backups, drills and pieces of the log that failed within an hour.",
+            "short",
+            vec![(format!("increase({}[1h])", own("backup_failures_total")), "failures")],
+        ),
+    ];
+    let title = format!("Backups of {task}");
+    let uid: String = format!("backups-{task}").chars().take(UID_LENGTH).collect();
+    let description = format!("Backups of the database of {task}, from the /metrics of `producer serve`.");
+    document((&title, &uid, &description, "backups"), Vec::new(), placed(panels))
 }
 
 fn requests(api: &str) -> Vec<Panel> {

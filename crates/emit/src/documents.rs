@@ -13,6 +13,7 @@ mod reference;
 mod review;
 
 use crate::Files;
+use crate::dashboard;
 use crate::outline::outlines;
 use crate::render::{Comment, capitalised, generated, generated_of, render};
 pub use commands::record_variable;
@@ -57,6 +58,10 @@ pub fn database_files(plan: &DatabaseTaskPlan) -> Files {
     if let Some(backup) = &plan.backup {
         let text = made("recovery.md", recovery::view(plan, backup));
         files.insert("documentation/recovery.md".to_owned(), text);
+        let alerts = render("backup-alerts.yaml", &recovery::alerts(plan, backup));
+        let alerts = generated_of(&plan.task_id, Comment::Hash, &alerts);
+        files.insert("monitoring/backup-alerts.yaml".to_owned(), alerts);
+        files.insert("monitoring/backup-dashboard.json".to_owned(), dashboard::of_backups(plan, backup));
     }
     files
 }

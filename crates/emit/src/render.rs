@@ -31,6 +31,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("dockerignore", include_str!("../templates/dockerignore")),
     ("compose.yaml", include_str!("../templates/compose.yaml")),
     ("alerts.yaml", include_str!("../templates/alerts.yaml")),
+    ("backup-alerts.yaml", include_str!("../templates/backup-alerts.yaml")),
     ("prometheus.yaml", include_str!("../templates/prometheus.yaml")),
     ("client.js", include_str!("../templates/client.js")),
     ("client.d.ts", include_str!("../templates/client.d.ts")),

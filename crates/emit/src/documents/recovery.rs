@@ -1,9 +1,14 @@
-//! `recovery.md`: what somebody does when the database is damaged or gone, in commands that work as they are pasted. It says what the
+//! `recovery.md` and the alerts of backups: what somebody does when the database is damaged or gone, in commands that work as they are pasted. It says what the
 //! plan says and adds nothing.
 
 use minijinja::{Value, context};
 use plan::DatabaseTaskPlan;
 use plan::database::{Backup, Connection, LOG_INTERVAL, LocationPart, spoken};
+
+/// A backup is late by so many seconds at most before it is told: large ones take their time.
+const MOST_GRACE: u32 = 24 * 60 * 60;
+/// Pieces of a log that may be missing before it is told.
+const LATE_PIECES: u32 = 5;
 
 pub fn view(plan: &DatabaseTaskPlan, backup: &Backup) -> Value {
     context! {
@@ -22,6 +27,21 @@ pub fn view(plan: &DatabaseTaskPlan, backup: &Backup) -> Value {
         key => backup.encryption_key.as_ref().map(ToString::to_string),
         recovery_point => spoken(backup.objectives.recovery_point),
         recovery_time => backup.objectives.recovery_time.map(spoken),
+    }
+}
+
+pub fn alerts(plan: &DatabaseTaskPlan, backup: &Backup) -> Value {
+    let wait = backup.schedule.longest_wait();
+    context! {
+        task => plan.task_id.as_str(),
+        schedule => backup.schedule.to_string(),
+        late => wait.saturating_add(wait.min(MOST_GRACE)),
+        point_in_time => backup.point_in_time,
+        log_late => LATE_PIECES * LOG_INTERVAL,
+        recovery_point => backup.objectives.recovery_point,
+        recovery_time => backup.objectives.recovery_time,
+        spoken_point => spoken(backup.objectives.recovery_point),
+        spoken_time => backup.objectives.recovery_time.map(spoken),
     }
 }
 

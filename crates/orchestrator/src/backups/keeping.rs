@@ -31,6 +31,8 @@ pub(crate) type Standings = Arc<Mutex<BTreeMap<TaskId, Standing>>>;
 pub(crate) struct Standing {
     made_at: Option<i64>,
     drilled_at: Option<i64>,
+    /// What the last drill came to.
+    drill: Option<Event>,
     bytes: u64,
     failures: u64,
     log_at: Option<i64>,
@@ -116,10 +118,12 @@ fn look_after(
     standing.made_at = newest.as_ref().map(|manifest| seconds(&manifest.moment));
     standing.bytes = newest.as_ref().map_or(0, Manifest::stored_size);
     let passed = |event: &&Event| event.kind == EventKind::Drill && event.outcome == EventOutcome::Passed;
+    standing.drill = history.iter().rev().find(|event| event.kind == EventKind::Drill).cloned();
     standing.drilled_at = history.iter().rev().find(passed).map(|event| seconds(&event.at));
     // It holds the log before the backup is made that begins it.
     let follows = follows(workspace, &target, standing, followers);
-    let is_due = standing.made_at.is_none_or(|made| target.plan.schedule.next(made) <= now) || follows == Follows::Lacking;
+    let is_due =
+        standing.made_at.is_none_or(|made| target.plan.schedule.next(made) <= now) || follows == Follows::Lacking;
     if is_due && !is_spared(EventKind::Backup) {
         if follows == Follows::Lacking && standing.made_at.is_some() {
             tracing::warn!(task = %task_id, "{GAP}");
@@ -155,7 +159,10 @@ fn look_after(
         && standing.drilled_at.is_none_or(|at| target.plan.drill.next(at) <= now)
         && !is_spared(EventKind::Drill)
     {
-        let drilled = drilled(workspace, &target, None, &say)?;
+        let drilled = drilled(workspace, &target, None, &say);
+        standing.drill =
+            history::read(workspace, task_id)?.into_iter().rev().find(|event| event.kind == EventKind::Drill);
+        let drilled = drilled?;
         tracing::info!(task = %task_id, backup = drilled.id, ms = drilled.recovery_time_ms, "a backup was restored");
         for missed in &drilled.missed {
             tracing::warn!(task = %task_id, "{missed}");
@@ -213,32 +220,44 @@ pub(crate) fn metrics(standings: &Standings) -> String {
     if standings.is_empty() {
         return text;
     }
-    type Value = fn(&Standing) -> Option<i64>;
-    let lines: [(&str, &str, &str, Value); 5] = [
+    type Value = fn(&Standing) -> Option<f64>;
+    let lines: [(&str, &str, &str, Value); 8] = [
         (
             "backup_made_at_seconds",
             "gauge",
             "The moment that the newest backup holds, in seconds since 1970.",
-            |standing| standing.made_at,
+            |standing| standing.made_at.map(|at| at as f64),
         ),
         (
             "backup_drilled_at_seconds",
             "gauge",
             "When a backup was last restored and held what it must, in seconds since 1970.",
-            |standing| standing.drilled_at,
+            |standing| standing.drilled_at.map(|at| at as f64),
         ),
+        ("backup_drill_failed", "gauge", "1 where the last drill failed, else 0.", |standing| {
+            standing.drill.as_ref().map(|drill| f64::from(u8::from(drill.outcome == EventOutcome::Failed)))
+        }),
+        (
+            "backup_recovery_point_seconds",
+            "gauge",
+            "Seconds of work that would have been lost at the last drill.",
+            |standing| standing.drill.as_ref()?.recovery_point_s.map(|seconds| seconds as f64),
+        ),
+        ("backup_recovery_time_seconds", "gauge", "Seconds that restoring took at the last drill.", |standing| {
+            standing.drill.as_ref()?.recovery_time_ms.map(|milliseconds| milliseconds as f64 / 1_000.0)
+        }),
         (
             "backup_log_kept_at_seconds",
             "gauge",
             "When this server last kept a piece of the log, in seconds since 1970.",
-            |standing| standing.log_at,
+            |standing| standing.log_at.map(|at| at as f64),
         ),
-        ("backup_bytes", "gauge", "Bytes of the newest backup.", |standing| i64::try_from(standing.bytes).ok()),
+        ("backup_bytes", "gauge", "Bytes of the newest backup.", |standing| Some(standing.bytes as f64)),
         (
             "backup_failures_total",
             "counter",
-            "Backups and drills that this server tried and that failed.",
-            |standing| i64::try_from(standing.failures + standing.log_failures).ok(),
+            "Backups, drills and pieces of the log that this server tried and that failed.",
+            |standing| Some((standing.failures + standing.log_failures) as f64),
         ),
     ];
     for (name, kind, help, value) in lines {

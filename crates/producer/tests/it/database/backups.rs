@@ -237,7 +237,12 @@ fn every_moment_of_a_file_comes_back_while_it_is_served() {
     let drilled = db(&workspace, &["drill", "rooms"]).must_end_with(0).stdout;
     assert!(drilled.contains("chosen by chance, came back from the log too"), "{drilled}");
 
-    // A piece that is gone, or that another has taken the place of, is missed.
+    must_be_counted(&workspace, &metrics(&server));
+
+    // A piece that is gone is missed, where it has anything.
+    query(&own, "INSERT INTO rooms (number) VALUES (5)");
+    query(&own, "DELETE FROM rooms");
+    db(&workspace, &["backup", "rooms", "--log"]).must_end_with(0);
     let pieces = folders(&workspace.path().join("kept/rooms.log"));
     let [.., before, last] = &pieces[..] else { panic!("{pieces:?}") };
     let aside = workspace.path().join("aside");
@@ -261,6 +266,27 @@ fn every_moment_of_a_file_comes_back_while_it_is_served() {
     let refused = db(&workspace, &["restore", "rooms", "--to", &between]).must_end_with(1).stderr;
     assert!(refused.contains("IP383: the log has a gap"), "{refused}");
     assert_eq!(restored(&[]), "8 9");
+}
+
+/// No alert and no panel is about something that nobody counts.
+fn must_be_counted(workspace: &Workspace, counted: &str) {
+    let folder = workspace.path().join("output/integration/task_rooms/monitoring");
+    for file in ["backup-alerts.yaml", "backup-dashboard.json"] {
+        let text = fs::read_to_string(folder.join(file)).unwrap();
+        let is_of_name = |letter: char| letter.is_ascii_lowercase() || letter == '_';
+        let words = text.split(|letter| !is_of_name(letter)).filter(|word| {
+            word.starts_with("backup_")
+                && ["_seconds", "_total", "_bytes", "_failed"].iter().any(|end| word.ends_with(end))
+        });
+        let words: Vec<&str> = words.collect();
+        assert!(words.len() > 4, "{text}");
+        for word in words {
+            assert!(
+                counted.contains(&format!("\n{word}{{task=\"rooms\"}} ")),
+                "{file}: nobody counts {word}:\n{counted}"
+            );
+        }
+    }
 }
 
 fn folders(folder: &Path) -> Vec<PathBuf> {
