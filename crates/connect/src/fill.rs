@@ -10,6 +10,7 @@ mod tests;
 
 pub use place::{at, first, holds};
 
+use jiff::Timestamp;
 use manifest::provider::Currencies;
 use manifest::reference::Reference;
 use manifest::template::Part;
@@ -166,6 +167,18 @@ impl Scope for ItemScope<'_> {
     fn becomes(&self, of: &Expression, value: Value) -> Value {
         self.around.becomes(of, value)
     }
+}
+
+/// Numbers above this are milliseconds: as seconds they would be in the year 5138.
+const MILLISECONDS_FROM: i64 = 100_000_000_000;
+
+/// A point in time as a provider may write it, of RFC 3339 or in seconds or milliseconds since 1970, in milliseconds since 1970.
+pub(crate) fn moment(text: &str) -> Option<i64> {
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Some(time.as_millisecond());
+    }
+    let number = text.parse::<i64>().ok()?;
+    Some(if number.unsigned_abs() < MILLISECONDS_FROM.unsigned_abs() { number * 1000 } else { number })
 }
 
 /// A value as text: what is text is itself, a document is JSON.

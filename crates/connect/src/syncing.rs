@@ -6,13 +6,11 @@ use crate::account::{Account, Inputs};
 use crate::answer::Outcome;
 use crate::call::{Asked, Called, Caller};
 use crate::delivery::{from_text, to_text};
-use crate::fill::{as_text, first};
+use crate::fill::{as_text, first, moment};
 use crate::paging::{Lead, Page};
 use jiff::Timestamp;
 use manifest::kind::Kind;
-use manifest::operation::Operation;
 use manifest::pointer::PathStep;
-use manifest::provider::{Counted, Rate};
 use manifest::sync::{Backfill, Cursor, Deletes, Sync as Described};
 use plan::service::SyncPlan;
 use serde_json::{Map, Value};
@@ -25,7 +23,7 @@ use store::sync::SyncState;
 use store::{Store, StoreError};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use vocab::{FieldName, sha256_hex};
+use vocab::sha256_hex;
 
 /// For how long a reading is taken, and how often that is said again.
 const LEASE_MS: i64 = 15_000;
@@ -180,7 +178,7 @@ impl Syncing {
                 return LOOKING;
             }
         };
-        let pause = self.pause(sync);
+        let pause = sync.pause(&self.account.manifest);
         let mut reading = Reading { sync, lease: lease.clone(), state, pause };
         let ended = tokio::select! {
             ended = self.reading(&mut reading, !waits) => ended,
@@ -421,21 +419,6 @@ impl Syncing {
         state.problem = Some(format!("the record `{key}` was left out: {why}").chars().take(MAX_PROBLEM).collect());
         state.problem_code = Some(LEFT_OUT.to_owned());
     }
-
-    /// Between two requests, so that the provider's own limits are kept.
-    fn pause(&self, sync: &Described) -> Duration {
-        let manifest = &self.account.manifest;
-        let named = |operation: &Operation, name: &FieldName| operation.rates.contains(name);
-        let operation = manifest.operations.get(sync.read.as_str());
-        let counts = |(name, rate): &(&FieldName, &Rate)| {
-            rate.of == Counted::Requests && (rate.everywhere || operation.is_some_and(|known| named(known, name)))
-        };
-        let pause = |rate: &Rate| {
-            let seconds = rate.per_seconds.filter(|seconds| *seconds <= 60)?;
-            Some(Duration::from_millis(u64::from(seconds) * 1000 / u64::from(rate.limit.max(1))))
-        };
-        manifest.provider.rates.iter().filter(counts).filter_map(|(_, rate)| pause(rate)).max().unwrap_or_default()
-    }
 }
 
 /// Whether it was rung; what rings may have gone.
@@ -463,7 +446,7 @@ fn latest(one: Option<String>, other: Option<String>) -> Option<String> {
 fn pulled(sync: &Described, cursor: &Cursor, item: &Value) -> Result<Pulled, String> {
     let key = first(item, &sync.key).map(as_text).filter(|key| !key.is_empty());
     let key = key.ok_or_else(|| format!("it has no `{}`", sync.key))?;
-    let changed = first(item, &cursor.at).and_then(moment);
+    let changed = first(item, &cursor.at).map(as_text).and_then(|text| moment(&text)).map(to_text);
     let changed = changed.ok_or_else(|| format!("`{}` of `{key}` is no time", cursor.at))?;
     if let Deletes::Flag { at, is } = &sync.deletes
         && first(item, at).map(as_text).as_deref() == Some(is)
@@ -501,16 +484,6 @@ fn of_kind(value: &Value, kind: Kind) -> Value {
         Kind::Boolean => text.parse::<bool>().map_or_else(|_| Value::String(text.to_owned()), Value::from),
         _ => Value::String(text.to_owned()),
     }
-}
-
-/// A time as it is kept: of RFC 3339, or of seconds or milliseconds since 1970.
-fn moment(value: &Value) -> Option<String> {
-    let text = as_text(value);
-    if let Ok(time) = text.parse::<Timestamp>() {
-        return Some(to_text(time.as_millisecond()));
-    }
-    let number = text.parse::<i64>().ok()?;
-    Some(to_text(if number.abs() < 100_000_000_000 { number.checked_mul(1000)? } else { number }))
 }
 
 /// A word, a sentence, and how long to wait at least, in milliseconds.

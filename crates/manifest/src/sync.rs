@@ -1,9 +1,12 @@
 //! `syncs.yaml`: records that are read from a provider again and again. Plain data.
 
+use crate::Manifest;
 use crate::entries::Entries;
 use crate::kind::{Kind, Privacy};
 use crate::pointer::Pointer;
+use crate::provider::{Counted, Rate};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 use vocab::{EntityName, FieldName};
 
 /// Records that are read again and again.
@@ -28,6 +31,22 @@ pub struct Sync {
     /// The rows of ours that they become; without it they are kept nowhere here.
     #[serde(default)]
     pub into: Option<Rows>,
+}
+
+impl Sync {
+    /// How long to wait between two requests that read, so that the provider's own limits are kept.
+    #[must_use]
+    pub fn pause(&self, manifest: &Manifest) -> Duration {
+        let operation = manifest.operations.get(self.read.as_str());
+        let is_named = |name: &FieldName| operation.is_some_and(|operation| operation.rates.contains(name));
+        let counts =
+            |(name, rate): &(&FieldName, &Rate)| rate.of == Counted::Requests && (rate.everywhere || is_named(name));
+        let pause = |rate: &Rate| {
+            let seconds = rate.per_seconds.filter(|seconds| *seconds <= 60)?;
+            Some(Duration::from_millis(u64::from(seconds) * 1000 / u64::from(rate.limit.max(1))))
+        };
+        manifest.provider.rates.iter().filter(counts).filter_map(|(_, rate)| pause(rate)).max().unwrap_or_default()
+    }
 }
 
 /// Rows of ours that records of a provider become.

@@ -23,7 +23,7 @@ const MOST_OF_ONE: usize = 1 << 20;
 const ASIDE: usize = 512;
 
 /// How often a table was written.
-type Version = Arc<AtomicU64>;
+pub(crate) type Version = Arc<AtomicU64>;
 
 /// The answers of a server.
 pub(crate) struct Answers {

@@ -6,7 +6,7 @@ use crate::body::{ACCEPT_CHANGES, ACCEPT_PATCH};
 use crate::encode::Key;
 use crate::identity::Identities;
 use crate::issuer::Issuer;
-use crate::kept::{Answers, Keeping};
+use crate::kept::{Answers, Keeping, Version};
 use crate::listing::{self, ListingCheck, SelectionCheck};
 use crate::nested::{self, Nested};
 use crate::page::Columns;
@@ -28,7 +28,6 @@ use plan::value::{Comparison, Condition, Preference, RequestValue, Value};
 use plan::{Cache, DatabasePlan, Hearing, Plan, Problem, Scope, Shape, ShapeField, accounts, check, print, uses};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use store::{Row, Store};
 use vocab::{Datum, FieldName, FieldType, PolicyName, ScopeToken, Secret, SlotName, TableName};
@@ -44,7 +43,7 @@ pub(crate) struct Program {
     /// How its answers are kept, where everybody is answered the same.
     pub keeping: Option<Keeping>,
     /// The tables that it may have written once it has committed.
-    pub writes: Arc<[Arc<AtomicU64>]>,
+    pub writes: Arc<[Version]>,
 }
 
 /// One item of a program.

@@ -12,7 +12,7 @@ use crate::encode::{self, Key};
 use crate::etag::{Weak, names_tag, quoted};
 use crate::export::Rest;
 use crate::idempotency::{Claim, Claims, Pledge};
-use crate::kept::{Answers, Keeping, written};
+use crate::kept::{Answers, Keeping, Version, written};
 use crate::listing::{Asked, Nested, Picked};
 use crate::metrics::Metrics;
 use crate::page::{self, Page};
@@ -48,7 +48,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use store::{Ended, Row, Store, StoreError, Transaction, Whose};
 use tokio::sync::Notify;
 use vocab::{Datum, Decimal, FieldName, FieldType, sha256_hex, utc_text};
@@ -169,7 +168,7 @@ pub(crate) struct Run<'a, B> {
     /// Given back while the client is waited for.
     place: Option<Place<'a>>,
     /// The tables that its transactions write.
-    writes: Arc<[Arc<AtomicU64>]>,
+    writes: Arc<[Version]>,
 }
 
 /// What a slot holds.

@@ -5,9 +5,8 @@ use super::at_member;
 use super::request::Request;
 use super::serving::put;
 use super::setup::{KnownRoute, Place, Setup};
-use crate::fill::{as_text, first};
+use crate::fill::{as_text, first, moment};
 use crate::form;
-use jiff::Timestamp;
 use manifest::operation::NextPage;
 use manifest::reference::Reference;
 use manifest::simulator::PageSize;
@@ -183,27 +182,9 @@ fn is_new_enough(setup: &Setup, asked: &Asked<'_>, item: &Value) -> bool {
         let Some(Place::Member(steps)) = super::setup::place(operation, &is_since) else { return true };
         let Some(since) = at_member(&asked.request.says, &steps).map(as_text) else { return true };
         let Some(at) = first(item, &cursor.at).map(as_text).filter(|_| !cursor.of_answer) else { return true };
-        moment(&at) >= moment(&since)
+        // What is no time is compared as a text, behind all times.
+        moment(&at).ok_or(at) >= moment(&since).ok_or(since)
     })
-}
-
-/// A point in time as a provider may write it, in milliseconds since 1970; of a text that is none, the text.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Moment {
-    Known(i64),
-    Text(String),
-}
-
-/// Numbers above this are milliseconds: as seconds they would be in the year 5138.
-const MILLISECONDS_FROM: i64 = 100_000_000_000;
-
-fn moment(text: &str) -> Moment {
-    match (text.parse::<i64>(), text.parse::<Timestamp>()) {
-        (Ok(number), _) if number < MILLISECONDS_FROM => Moment::Known(number.saturating_mul(1000)),
-        (Ok(number), _) => Moment::Known(number),
-        (Err(_), Ok(time)) => Moment::Known(time.as_millisecond()),
-        (Err(_), Err(_)) => Moment::Text(text.to_owned()),
-    }
 }
 
 /// Where a list stands in the order of its changes, and ends after so many.

@@ -153,8 +153,8 @@ class Transaction extends Statements {
       const text = `${before} WHERE ${column} IN (${places})${compared.slice(place.length)}`;
       const rows = await this.many(text, [...part, ...rest], columns);
       const found = new Map(rows.map((row) => [JSON.stringify([sql, [row[by], ...rest]]), row]));
-      const asked = part.map((value) => JSON.stringify([sql, [value, ...rest]]));
-      if (arePlain && [...found.keys()].every((key) => asked.includes(key))) {
+      const asked = new Set(part.map((value) => JSON.stringify([sql, [value, ...rest]])));
+      if (arePlain && [...found.keys()].every((key) => asked.has(key))) {
         for (const key of asked) if (!found.has(key)) found.set(key, null);
       }
       for (const [key, row] of found) (once ? this.#once : this.#ahead).set(key, row);

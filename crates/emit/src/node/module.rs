@@ -12,7 +12,7 @@ use plan::accounts::{KEYS_PATH, RESOURCE_PATH};
 use plan::api::Cors;
 use plan::procedure::{Input, Item, Step, flattened};
 use plan::shape::Shape;
-use plan::{Cache, Plan, check};
+use plan::{Cache, Plan, check, uses};
 use std::collections::{BTreeMap, BTreeSet};
 use vocab::{ColumnName, SlotName, TableName};
 
@@ -321,6 +321,8 @@ pub struct Module<'a> {
     statements: Vec<(String, String)>,
     pub imports: BTreeSet<Import>,
     pub shared: BTreeSet<Shared>,
+    /// The tables that kept answers tell of.
+    pub kept: BTreeSet<TableName>,
 }
 
 impl<'a> Module<'a> {
@@ -339,8 +341,8 @@ impl<'a> Module<'a> {
             outlines.iter().flat_map(|outline| bound_slots(&outline.endpoint.procedure.body)).collect();
         let locals = slots.into_iter().map(|slot| (slot.clone(), names.take(&camel_case(slot.as_str())))).collect();
         let (statements, imports, shared) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
-        let application = application(plan.database.engine);
-        Ok(Self { plan, application, names, locals, shapes, listings, statements, imports, shared })
+        let (application, kept) = (application(plan.database.engine), uses::kept(plan));
+        Ok(Self { plan, application, names, locals, shapes, listings, statements, imports, shared, kept })
     }
 
     fn route(&mut self, kind: &str, outline: &Outline<'a>, routes: &mut Script) -> Result<(), EmitError> {

@@ -1121,8 +1121,7 @@ impl<'a> Writer<'_, 'a> {
         self.waits = true;
         script.open(&format!("{start}{}.transaction(async (transaction) => {{", self.database));
         let tables = uses::writes(&self.module.plan.database.tables, self.procedure);
-        let told: Vec<String> =
-            tables.intersection(&uses::kept(self.module.plan)).map(|name| quoted(name.as_str())).collect();
+        let told: Vec<String> = tables.intersection(&self.module.kept).map(|name| quoted(name.as_str())).collect();
         if !told.is_empty() {
             script.line(&format!("transaction.changes({});", told.join(", ")));
         }

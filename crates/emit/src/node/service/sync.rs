@@ -8,8 +8,6 @@ use crate::node::middleware;
 use crate::node::module::Module;
 use crate::node::names::camel_case;
 use crate::node::script::Expression;
-use manifest::operation::Operation;
-use manifest::provider::{Counted, Rate};
 use manifest::sync::{Backfill, Deletes, Sync};
 use plan::Plan;
 use plan::database::Schedule;
@@ -124,7 +122,7 @@ impl ServiceModule<'_> {
             of.add("names", text(fields.names.as_str()));
             members.add("drift", of.object());
         }
-        members.add("pause", number(self.pause(known)));
+        members.add("pause", number(u64::try_from(known.pause(self.manifest).as_millis()).unwrap_or(u64::MAX)));
         members.add("pace", self.pace(&sync.pace));
         Expression::Lines(members.0)
     }
@@ -154,19 +152,5 @@ impl ServiceModule<'_> {
         };
         self.writer.import(name);
         Expression::call(name, [argument])
-    }
-
-    /// Between two requests, so that the provider's own limits are kept.
-    fn pause(&self, sync: &Sync) -> u64 {
-        let operation = self.manifest.operations.get(sync.read.as_str());
-        let named = |operation: &Operation, name: &FieldName| operation.rates.contains(name);
-        let counts = |(name, rate): &(&FieldName, &Rate)| {
-            rate.of == Counted::Requests && (rate.everywhere || operation.is_some_and(|known| named(known, name)))
-        };
-        let pause = |rate: &Rate| {
-            let seconds = rate.per_seconds.filter(|seconds| *seconds <= 60)?;
-            Some(u64::from(seconds) * 1000 / u64::from(rate.limit.max(1)))
-        };
-        self.manifest.provider.rates.iter().filter(counts).filter_map(|(_, rate)| pause(rate)).max().unwrap_or_default()
     }
 }
