@@ -35,13 +35,9 @@ use segment::spelled;
 use std::collections::BTreeMap;
 use vocab::{BehaviorName, EntityName, EventName, FieldName, FieldType, ProviderName, SuppressionReason, TableName};
 
-// ENTITY_FILES, INTENT_FILES, MAIL_FILES and TABLE_FILES: each file's name and text. The build script makes them from the folders.
+// ENTITY_FILES, INTENT_FILES, TABLE_FILES, WORD_FILE, RELATION_FILE, GUARD_FILE, SENDER_FILE and EVENT_FILE: each file's name and what it
+// says as JSON; MAIL_FILES and PROVIDER_FOLDERS: each file's name and text. The build script makes them from the folders.
 include!(concat!(env!("OUT_DIR"), "/files.rs"));
-const WORD_FILE: (&str, &str) = ("words.yaml", include_str!("../words.yaml"));
-const RELATION_FILE: (&str, &str) = ("relations.yaml", include_str!("../relations.yaml"));
-const GUARD_FILE: (&str, &str) = ("guarded.yaml", include_str!("../guarded.yaml"));
-const SENDER_FILE: (&str, &str) = ("senders.yaml", include_str!("../senders.yaml"));
-const EVENT_FILE: (&str, &str) = ("events.yaml", include_str!("../events.yaml"));
 
 /// Everything that is known.
 #[derive(Debug, Clone, PartialEq)]
@@ -354,6 +350,6 @@ fn read_entities(files: &[(&str, &str)]) -> Result<BTreeMap<EntityName, Entity>,
     Ok(entities)
 }
 
-fn read<T: serde::de::DeserializeOwned>(file: &str, text: &str) -> Result<T, CatalogError> {
-    serde_saphyr::from_str(text).map_err(|error| CatalogError { file: file.to_owned(), why: error.to_string() })
+fn read<T: serde::de::DeserializeOwned>(file: &str, json: &str) -> Result<T, CatalogError> {
+    serde_json::from_str(json).map_err(|error| CatalogError { file: file.to_owned(), why: error.to_string() })
 }

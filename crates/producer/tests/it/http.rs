@@ -42,6 +42,11 @@ macro_rules! files {
             }
 
             #[test]
+            fn the_emitted_application_passes_its_own_tests() {
+                super::own_tests($sample);
+            }
+
+            #[test]
             fn every_file_of_cases_is_in_the_list() {
                 assert_eq!(super::files_of($sample), [$(stringify!($name)),*]);
             }
@@ -108,27 +113,10 @@ pub fn files_of(sample: Sample) -> Vec<String> {
     found
 }
 
-#[test]
-fn the_emitted_application_passes_its_own_tests() {
+/// Each case over a file of its own.
+fn own_tests(sample: Sample) {
     if Kind::Node.is_here() {
-        for sample in [
-            Sample::ContactNewsletter,
-            Sample::Products,
-            Sample::Invoices,
-            Sample::Behaviours,
-            Sample::Accounts,
-            Sample::Notes,
-            Sample::Sessions,
-            Sample::Workshop,
-            Sample::Depot,
-            Sample::Senders,
-        ] {
-            let workspace = Workspace::completed_with(sample);
-            let tests = end(&mut node(&workspace, &["--test", "test/api.test.js"])).must_end_with(0);
-            let cases: Vec<Json> =
-                serde_json::from_slice(&fs::read(workspace.application.join("test/cases.json")).unwrap()).unwrap();
-            assert!(tests.stdout.contains(&format!("# pass {}\n", cases.len())), "{}", tests.stdout);
-        }
+        passes_its_own_tests(&Workspace::completed_with(sample), None);
     }
 }
 
@@ -139,13 +127,16 @@ fn the_emitted_application_passes_its_own_tests_on_servers() {
         let Some(place) = Schema::empty(engine, "the application's own tests").filter(|_| Kind::Node.is_here()) else {
             continue;
         };
-        let workspace = Workspace::completed_on(Sample::ContactNewsletter, place.url());
-        let mut tests = node(&workspace, &["--test", "test/api.test.js"]);
-        let tests = end(tests.env("DATABASE_URL", place.url())).must_end_with(0);
-        let cases: Vec<Json> =
-            serde_json::from_slice(&fs::read(workspace.application.join("test/cases.json")).unwrap()).unwrap();
-        assert!(tests.stdout.contains(&format!("# pass {}\n", cases.len())), "{}", tests.stdout);
+        passes_its_own_tests(&Workspace::completed_on(Sample::ContactNewsletter, place.url()), Some(place.url()));
     }
+}
+
+fn passes_its_own_tests(workspace: &Workspace, url: Option<String>) {
+    let mut tests = node(workspace, &["--test", "test/api.test.js"]);
+    let tests = end(tests.envs(url.map(|url| ("DATABASE_URL", url)))).must_end_with(0);
+    let cases: Vec<Json> =
+        serde_json::from_slice(&fs::read(workspace.application.join("test/cases.json")).unwrap()).unwrap();
+    assert!(tests.stdout.contains(&format!("# pass {}\n", cases.len())), "{}", tests.stdout);
 }
 
 /// All files of a sample in one place: to complete the task there takes longer than to ask what a file asks.

@@ -3,6 +3,7 @@
 
 use super::mysql;
 use super::postgresql::Place;
+use crate::harness::postgresql::psql;
 use crate::harness::workspace::{Ended, Workspace, end, end_with_input, query};
 use plan::database::ObservedTable;
 use std::process::Command;
@@ -79,9 +80,7 @@ impl Site {
         match &self.place {
             Where::MySql(place) => place.value(expression),
             Where::PostgreSql(place) => {
-                let asked =
-                    Command::new("psql").arg(place.url()).args(["-qAtc", &format!("SELECT {expression}")]).output();
-                String::from_utf8(asked.unwrap().stdout).unwrap().trim().to_owned()
+                psql(&place.url(), &format!("SELECT {expression}")).unwrap_or_default().trim().to_owned()
             }
             Where::Sqlite => {
                 let file = self.workspace.path().join(".producer/data/rooms.sqlite");

@@ -217,13 +217,7 @@ pub struct Session {
 impl Session {
     /// Begins a transaction and runs statements in it; they are done when this returns.
     pub fn holding(url: &str, statements: &str) -> Self {
-        let program = programs().map(|folder| folder.join("psql")).filter(|program| program.is_file());
-        let mut client = Command::new(program.unwrap_or_else(|| "psql".into()))
-            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut client = client(url).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (mut input, output) = (client.stdin.take().unwrap(), client.stdout.take().unwrap());
         writeln!(input, "BEGIN;\n{statements};\nSELECT 'process ' || pg_backend_pid();").unwrap();
         let lines = BufReader::new(output).lines().map_while(Result::ok);
