@@ -2,6 +2,7 @@
 //! in the same run. Goes out: figures and their ratios, each beside its aim. A run with one wrong answer gives no figure.
 
 pub mod accounts;
+pub mod backup;
 mod commands;
 mod comparison;
 pub mod database;

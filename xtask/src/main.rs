@@ -41,6 +41,8 @@ const USAGE: &str = "usage: cargo xtask <command>
         [--engine sqlite|postgresql|mysql | --peers]
         [--connections 32] [--seconds 2] [--rounds 5]
   bench accounts        logins beside the bare hash, what a token costs, what the time of an answer tells, refreshes that race
+  bench backup          backups and restores beside the engine's own programs, their memory, what would be lost and how long it takes
+        [--engine sqlite|postgresql|mysql] [--mib 1024]
   bench database        planning 1,000 tables, and applying 200 on a durable PostgreSQL beside psql
   bench records         a list with what its rows lead to, a thousand records merged, a hundred thousand rows as CSV, on PostgreSQL
         [--connections 32] [--seconds 2] [--rounds 5]
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
         ["gate"] => gate::run(&repository, gate::Extent::Everything),
         ["gate", "--fast"] => gate::run(&repository, gate::Extent::WithoutTests),
         ["bench", "accounts", options @ ..] => bench::accounts::run(&repository, options),
+        ["bench", "backup", options @ ..] => bench::backup::run(&repository, options),
         ["bench", "database"] => bench::database::run(&repository),
         ["bench", "deliver", options @ ..] => bench::deliver::run(&repository, options),
         ["bench", "overload", options @ ..] => bench::overload::run(&repository, options),

@@ -48,7 +48,8 @@ impl Server {
     }
 }
 
-fn installed_programs() -> Result<PathBuf, String> {
+/// The folder of the programs, installed where that can be.
+pub fn installed_programs() -> Result<PathBuf, String> {
     if let Some(programs) = programs() {
         return Ok(programs);
     }

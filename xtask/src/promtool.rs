@@ -14,6 +14,9 @@ const GOLDEN: &str = "tests/cases/golden";
 /// The sample whose alerts are rung.
 const RUNG: &str = "contact-newsletter";
 const ALERTS_TEST: &str = "xtask/src/promtool/alerts.test.yaml";
+/// The sample whose alerts of backups are rung.
+const RUNG_BACKUPS: &str = "backups";
+const BACKUPS_TEST: &str = "xtask/src/promtool/backup-alerts.test.yaml";
 const FOLDER: &str = "target/promtool";
 
 /// Reads configuration, rules and the dashboards' expressions of each sample, and rings the alerts of one.
@@ -26,16 +29,30 @@ pub fn run(repository: &Repository) -> Result<ExitCode, String> {
     fs::create_dir_all(&folder).map_err(|error| format!("cannot make `{}`: {error}", folder.display()))?;
     for sample in repository.folders(GOLDEN)? {
         let monitoring = format!("{GOLDEN}/{sample}/files/monitoring");
-        promtool(&["check", "config", "prometheus.yaml"], &repository.root.join(&monitoring))?;
-        let dashboard = repository.read(&format!("{monitoring}/grafana-dashboard.json"))?;
-        let rules = recording_rules(&dashboard)?;
-        let file = format!("{sample}-dashboard.yaml");
-        write(&folder.join(&file), &rules)?;
-        promtool(&["check", "rules", &file], &folder)?;
+        let path = repository.root.join(&monitoring);
+        if path.join("prometheus.yaml").exists() {
+            promtool(&["check", "config", "prometheus.yaml"], &path)?;
+        }
+        if path.join("backup-alerts.yaml").exists() {
+            promtool(&["check", "rules", "backup-alerts.yaml"], &path)?;
+        }
+        for dashboard in ["grafana-dashboard", "backup-dashboard"] {
+            if !path.join(format!("{dashboard}.json")).exists() {
+                continue;
+            }
+            let rules = recording_rules(&repository.read(&format!("{monitoring}/{dashboard}.json"))?)?;
+            let file = format!("{sample}-{dashboard}.yaml");
+            write(&folder.join(&file), &rules)?;
+            promtool(&["check", "rules", &file], &folder)?;
+        }
     }
-    write(&folder.join("alerts.yaml"), &repository.read(&format!("{GOLDEN}/{RUNG}/files/monitoring/alerts.yaml"))?)?;
-    write(&folder.join("alerts.test.yaml"), &repository.read(ALERTS_TEST)?)?;
-    promtool(&["test", "rules", "alerts.test.yaml"], &folder)?;
+    for (sample, alerts, test) in
+        [(RUNG, "alerts.yaml", ALERTS_TEST), (RUNG_BACKUPS, "backup-alerts.yaml", BACKUPS_TEST)]
+    {
+        write(&folder.join(alerts), &repository.read(&format!("{GOLDEN}/{sample}/files/monitoring/{alerts}"))?)?;
+        write(&folder.join(format!("of-{alerts}")), &repository.read(test)?)?;
+        promtool(&["test", "rules", &format!("of-{alerts}")], &folder)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

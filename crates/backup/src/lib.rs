@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods)] // this crate does effects: files, requests to buckets
 
 mod bucket;
+mod compressing;
 mod failure;
 mod key;
 mod manifest;

@@ -32,6 +32,9 @@ pub struct Manifest {
     /// What that moment is called in the log of the server, where the backup goes on to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub point: Option<String>,
+    /// Which server it is of, where its log is kept: another one at the same address has another log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
     /// What belongs to it.
     pub objects: Vec<Object>,
 }

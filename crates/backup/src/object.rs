@@ -1,12 +1,11 @@
 //! One object: bytes come in, a file goes out that holds them compressed and perhaps encrypted, and the other way round. What is read is
 //! believed only when all of it was read and its hashes are those of the manifest.
 
+use crate::compressing::compress;
 use crate::failure::BackupFailure;
 use crate::key::Key;
 use crate::manifest::Object;
-use flate2::Compression;
-use flate2::read::GzDecoder;
-use flate2::write::GzEncoder;
+use flate2::read::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
@@ -86,18 +85,25 @@ pub fn write(folder: &Path, name: &str, from: &mut dyn Read, key: Option<&Key>) 
         Some(key) => Sink::Encrypted(key.encrypt(stored).map_err(&failed)?),
         None => Sink::Plain(stored),
     };
-    let mut plain = Counted::new(GzEncoder::new(sink, Compression::default()));
-    io::copy(from, &mut plain).map_err(&failed)?;
-    let (compressed, size, sha256) = plain.into_parts();
-    let stored = match compressed.finish().map_err(&failed)? {
+    let (size, sha256, sink) = compress(from, sink).map_err(&failed)?;
+    let stored = match sink {
         Sink::Plain(stored) => stored,
         Sink::Encrypted(encrypted) => encrypted.finish().map_err(&failed)?,
     };
     let (buffer, stored_size, stored_sha256) = stored.into_parts();
     let written = buffer.into_inner().map_err(|error| failed(error.into_error()))?;
     written.sync_all().map_err(&failed)?;
+    forget(&written);
     let is_encrypted = key.is_some();
     Ok(Object { name: name.to_owned(), file, is_encrypted, size, sha256, stored_size, stored_sha256 })
+}
+
+/// Has the system keep nothing of a file in memory: who reads it back hears from the disk what is there. Where it does not, that is no loss.
+fn forget(file: &File) {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
+    #[cfg(not(target_os = "linux"))]
+    let _ = file;
 }
 
 /// How a file differs from what was stored; `None` where it does not.
@@ -144,7 +150,7 @@ pub fn read(
         }
     };
     let mut got = Counted::new(to);
-    let mut decoder = GzDecoder::new(plain);
+    let mut decoder = MultiGzDecoder::new(plain);
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let read = decoder.read(&mut buffer).map_err(|error| damaged(error.to_string()))?;

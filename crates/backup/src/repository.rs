@@ -133,7 +133,11 @@ impl Repository {
         Ok(names)
     }
 
-    fn names(&self) -> Result<Vec<String>, BackupFailure> {
+    /// The names of all that is there, whole or not, in their order.
+    ///
+    /// # Errors
+    /// [`BackupFailure::File`] when the folder cannot be read.
+    pub fn names(&self) -> Result<Vec<String>, BackupFailure> {
         if let Some(bucket) = &self.bucket {
             let mut names = bucket.folders()?;
             names.sort();

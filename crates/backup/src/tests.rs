@@ -50,6 +50,7 @@ fn manifest(id: &str, objects: Vec<crate::Object>) -> Manifest {
         completed_at: "2026-01-02T03:04:06.678Z".to_owned(),
         plans: BTreeMap::new(),
         point: None,
+        origin: None,
         objects,
     }
 }
@@ -62,6 +63,57 @@ fn what_was_kept_comes_back() {
     assert!(matches!(&listed[..], [(id, Kept::Whole(found))] if id == ID && *found == made.manifest));
     assert!(made.manifest.stored_size() < 800_000, "it is compressed");
     assert_eq!(made.repository.newest().unwrap(), Some(made.manifest));
+}
+
+#[test]
+fn what_is_compressed_in_many_blocks_is_one_file_for_everybody() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = Repository::new(folder.path().join("shop"));
+    for (number, size) in [0, 1, (1 << 20) - 1, 1 << 20, (5 << 20) + 7].into_iter().enumerate() {
+        let id = format!("20260102T030405.{number:03}Z");
+        let bytes: Vec<u8> = (0..size).map(|at| (at % 251) as u8 ^ (at >> 13) as u8).collect();
+        let mut writing = repository.begin(&id, None).unwrap();
+        writing.add("database", &mut &bytes[..]).unwrap();
+        let manifest = writing.finish(|objects| manifest(&id, objects)).unwrap();
+        let mut got = Vec::new();
+        repository.read(&manifest, "database", None, &mut got).unwrap();
+        assert!(got == bytes, "{size}");
+        let file = folder.path().join("shop").join(&id).join("database.gz");
+        let said = std::process::Command::new("gzip").args(["-dc"]).arg(file).output().unwrap();
+        assert!(said.status.success() && said.stdout == bytes, "{size}: {}", String::from_utf8_lossy(&said.stderr));
+    }
+}
+
+/// Gives its bytes, and behind the first of them has another file stand where they are written.
+struct Lying<'l> {
+    bytes: &'l [u8],
+    file: PathBuf,
+    instead: &'l [u8],
+}
+
+impl std::io::Read for Lying<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.bytes.read(buffer)?;
+        if read == 0 {
+            fs::rename(&self.file, self.file.with_extension("written"))?;
+            fs::write(&self.file, self.instead)?;
+        }
+        Ok(read)
+    }
+}
+
+#[test]
+fn a_folder_that_gives_back_something_else_keeps_no_backup() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = Repository::new(folder.path().join("shop"));
+    for instead in [&b""[..], b"something else"] {
+        let mut writing = repository.begin(ID, None).unwrap();
+        let file = folder.path().join("shop").join(ID).join("database.gz");
+        let failure = writing.add("database", &mut Lying { bytes: b"what is to be kept", file, instead }).unwrap_err();
+        assert!(matches!(failure, BackupFailure::NotKept { .. }), "{failure}");
+        drop(writing);
+        assert!(repository.names().unwrap().is_empty());
+    }
 }
 
 #[test]

@@ -30,6 +30,8 @@ use vocab::TaskId;
 
 /// The check that a run makes.
 const CHECK: &str = "a backup was restored";
+/// What a production database should have.
+const ASKED: &str = "backup: { schedule: daily, point_in_time: true, destination: \"s3://bucket/prefix\" }";
 
 /// Why a command about backups could not answer.
 #[derive(Debug, thiserror::Error)]
@@ -170,7 +172,11 @@ pub fn back_up(task: &str, workspace: &Workspace, say: Saying<'_>) -> Result<Mad
 pub fn keep_log(task: &str, workspace: &Workspace, say: Saying<'_>) -> Result<MadeBackup, BackupsFailure> {
     let target = Target::of_task(workspace, task, None)?;
     say("copying the server's log");
-    let kept = if target.plan.point_in_time { making::make_log(workspace, &target)? } else { None };
+    let kept = if target.plan.point_in_time {
+        making::make_log(workspace, &target, making::Wanted::ThisMoment)?
+    } else {
+        None
+    };
     let Some(manifest) = kept else {
         let message = format!("the log of {} is not kept", target.database.place());
         let hint = "say `point_in_time: true` in `backup`; the next backup begins it";
@@ -300,7 +306,7 @@ pub(crate) fn prove(
 ) -> Result<Proved, Stop> {
     let phase = Phase::ConfigureBackupProcedures;
     let Some(target) = Target::asked_for(workspace, persisted, database)? else {
-        let verification = Verification::not_verified(phase, CHECK, "no backup was asked for");
+        let verification = Verification::not_verified(phase, CHECK, unasked(persisted, database));
         return Ok(Proved { verification, changed: false });
     };
     let say = |doing: &str| progress(phase, doing);
@@ -320,6 +326,19 @@ pub(crate) fn prove(
     let history = history::read(workspace, &target.task_id)?;
     let at = history::verified_at(&history, &made.id).unwrap_or_default();
     Ok(Proved { verification: Verification::passed(phase, CHECK, said(&at, &Some(made))), changed: true })
+}
+
+/// Why there is none, and in production how one comes by backups.
+fn unasked(persisted: &PersistedPlan, database: &Database) -> String {
+    let none = "no backup was asked for";
+    match (&persisted.plan, database) {
+        // Nobody makes them.
+        (_, Database::MongoDb(_)) | (TaskPlan::Api(_), _) => none.to_owned(),
+        (TaskPlan::Database(plan), _) if plan.environment == "production" => {
+            format!("{none}: `{ASKED}` would have one made every day")
+        }
+        (TaskPlan::Database(_), _) => none.to_owned(),
+    }
 }
 
 fn said(at: &str, of: &Option<Manifest>) -> String {

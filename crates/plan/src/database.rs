@@ -7,7 +7,7 @@ mod observed;
 pub mod permission;
 mod rules;
 
-pub use backup::{Backup, Cron, Destination, LOG_INTERVAL, Objectives, Schedule, spoken};
+pub use backup::{Backup, Cron, Destination, LEAST_LOSS, LOG_INTERVAL, Objectives, Schedule, spoken};
 pub use condition::{
     Condition, Counter, Measure, MeasuredIndex, MeasuredStatement, NumbersAsText, RowGuard, Statistics, Trial,
 };

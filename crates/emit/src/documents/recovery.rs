@@ -19,7 +19,7 @@ pub fn view(plan: &DatabaseTaskPlan, backup: &Backup) -> Value {
         is_local => matches!(plan.database.connection, Connection::Local { .. }),
         schedule => backup.schedule.to_string(),
         drill => backup.drill.to_string(),
-        point_in_time => backup.point_in_time.then(|| spoken(LOG_INTERVAL)),
+        point_in_time => backup.point_in_time.then(|| spoken(backup.log_interval())),
         keep_for => spoken(backup.keep_for),
         keep_at_least => backup.keep_at_least,
         destination => backup.destination.to_string(),

@@ -5,14 +5,21 @@ use super::making::Definition;
 use super::trouble;
 use crate::failure::Failure;
 use plan::PersistedPlan;
-use store::{AppliedMigration, Database};
+use std::thread;
+use store::{AppliedMigration, Database, StoreError};
 
 /// Every way in which it is not.
 pub fn compare(id: &str, restored: &Database, definition: &Definition) -> Result<(), Box<Failure>> {
-    sound(id, restored)?;
+    // Both read everything, and neither waits for the other.
+    let (is_sound, contents) = thread::scope(|scope| {
+        let counting = scope.spawn(|| restored.contents());
+        let panicked = |_| Err(StoreError::Unavailable("the work on the database panicked".to_owned()));
+        (sound(id, restored), counting.join().unwrap_or_else(panicked))
+    });
+    is_sound?;
     let different = |differences| none(id, differences);
-    let unreadable = |error: store::StoreError| Box::new(trouble::different(id, &[error.to_string()]));
-    different(definition.contents.differences(&restored.contents().map_err(unreadable)?))?;
+    let unreadable = |error: StoreError| Box::new(trouble::different(id, &[error.to_string()]));
+    different(definition.contents.differences(&contents.map_err(unreadable)?))?;
     different(missing_migrations(restored, definition).map_err(unreadable)?)
 }
 
@@ -27,7 +34,7 @@ fn none(id: &str, differences: Vec<String>) -> Result<(), Box<Failure>> {
 }
 
 /// Migrations of the plans that the ledger does not have.
-fn missing_migrations(restored: &Database, definition: &Definition) -> Result<Vec<String>, store::StoreError> {
+fn missing_migrations(restored: &Database, definition: &Definition) -> Result<Vec<String>, StoreError> {
     let mut missing = Vec::new();
     for task in &definition.tasks {
         let Ok(persisted) = PersistedPlan::from_text(&task.plan) else {
@@ -40,7 +47,7 @@ fn missing_migrations(restored: &Database, definition: &Definition) -> Result<Ve
 }
 
 /// Migrations of a plan that a database does not have, in words.
-pub fn lacking(database: &Database, persisted: &PersistedPlan) -> Result<Vec<String>, store::StoreError> {
+pub fn lacking(database: &Database, persisted: &PersistedPlan) -> Result<Vec<String>, StoreError> {
     let mut lacking = Vec::new();
     for (scope, migrations) in persisted.plan.migrations() {
         let applied = database.look(scope.as_str())?.applied;

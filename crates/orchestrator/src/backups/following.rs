@@ -31,6 +31,8 @@ const LONG: u32 = 4_000;
 const LONG_ENOUGH: u32 = 1_000;
 /// Frames that a log has at most when it cannot be kept: 256 MiB. Then it is given up, before it fills the disk.
 const TOO_LONG: u32 = 64_000;
+/// How far pieces are apart at most.
+const IDLE: Duration = Duration::from_secs(LOG_INTERVAL as u64);
 /// How long is waited after a failure, and where a backup is lacking.
 const RETRY: Duration = Duration::from_secs(300);
 const SOON: Duration = Duration::from_secs(2);
@@ -40,6 +42,8 @@ const MOST_MOMENTS: usize = 100_000;
 /// A thread that keeps the log of a task's database until it is dropped.
 pub struct Follower {
     ends: Arc<AtomicBool>,
+    /// Whether the process ends with it.
+    leaves: Arc<AtomicBool>,
     followed: Arc<Mutex<Followed>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -56,11 +60,12 @@ pub struct Followed {
 
 impl Follower {
     pub fn start(workspace: &Workspace, task_id: &TaskId, file: &Path) -> Self {
-        let (ends, followed) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Followed::default())));
+        let [ends, leaves] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+        let followed = Arc::new(Mutex::new(Followed::default()));
         let (of, task_id, file) = (workspace.clone(), task_id.clone(), file.to_owned());
-        let (end, told) = (Arc::clone(&ends), Arc::clone(&followed));
+        let (end, leave, told) = (Arc::clone(&ends), Arc::clone(&leaves), Arc::clone(&followed));
         let work = move || {
-            let mut following = Following { workspace: of, task_id, file, followed: told };
+            let mut following = Following { workspace: of, task_id, file, leaves: leave, followed: told };
             while !end.load(Ordering::Relaxed) {
                 if let Err(failure) = following.follow(&end) {
                     following.failed(&failure);
@@ -69,7 +74,7 @@ impl Follower {
             }
         };
         let thread = thread::Builder::new().name("sqlite-log-kept".to_owned()).spawn(work).ok();
-        Self { ends, followed, thread }
+        Self { ends, leaves, followed, thread }
     }
 
     pub fn followed(&self) -> Followed {
@@ -79,6 +84,11 @@ impl Follower {
     /// Somebody has made the backup that was lacking.
     pub fn has_backup(&self) {
         self.followed.lock().unwrap_or_else(PoisonError::into_inner).lacks_backup = false;
+    }
+
+    /// The process ends when this is dropped: the log stays beside the file, for whoever keeps it next.
+    pub fn leaves_log(&self) {
+        self.leaves.store(true, Ordering::Relaxed);
     }
 
     /// Whether its thread has gone.
@@ -108,6 +118,7 @@ struct Following {
     workspace: Workspace,
     task_id: TaskId,
     file: PathBuf,
+    leaves: Arc<AtomicBool>,
     followed: Arc<Mutex<Followed>>,
 }
 
@@ -132,6 +143,7 @@ impl Following {
         let mut pending = None;
         let mut looks = Looks::new(&self.workspace, &self.task_id);
         let (mut due, mut has_failed) = (Instant::now(), false);
+        let mut idle = Duration::ZERO;
         loop {
             let (is_last, before) = (ends.load(Ordering::Relaxed), Timestamp::now());
             let seen = log.look().map_err(read)?;
@@ -140,18 +152,21 @@ impl Following {
             }
             let unkept = seen.zip(held.as_ref()).map_or(0, |(seen, held)| held.place.frames_behind(seen));
             let cannot = has_failed || self.now().lacks_backup;
-            if is_last || Instant::now() >= due || unkept >= LONG && !cannot {
+            // Where nothing is new, moments that nothing happened in are kept now and then.
+            let is_due = Instant::now() >= if unkept > 0 { due } else { due + idle };
+            if is_last || is_due || unkept >= LONG && !cannot {
                 let kept = self.keep(&log, (&mut held, &mut lock), &mut pending, seen);
                 has_failed = kept.is_err();
-                due = Instant::now()
-                    + match kept {
-                        Ok(true) => Duration::from_secs(LOG_INTERVAL.into()),
-                        Ok(false) => SOON,
-                        Err(failure) => {
-                            self.failed(&failure);
-                            RETRY
-                        }
-                    };
+                let wait;
+                (wait, idle) = match kept {
+                    Ok(Some(interval)) => (interval, IDLE.saturating_sub(interval)),
+                    Ok(None) => (SOON, Duration::ZERO),
+                    Err(failure) => {
+                        self.failed(&failure);
+                        (RETRY, Duration::ZERO)
+                    }
+                };
+                due = Instant::now() + wait;
             }
             if unkept >= TOO_LONG && cannot {
                 self.publish(&mut lock, None)?;
@@ -165,21 +180,25 @@ impl Following {
             }
             self.publish(&mut lock, held.as_ref())?;
             if is_last {
+                if self.leaves.load(Ordering::Relaxed) {
+                    log.leave();
+                }
                 return Ok(());
             }
             thread::sleep(LOOK);
         }
     }
 
-    /// Makes a piece of what is behind the last one; `false` where somebody is at it, or a backup is lacking.
+    /// Makes a piece of what is behind the last one; says how long one waits for the next. Nothing where somebody is at it, or a backup is
+    /// lacking.
     fn keep(
         &self,
         log: &WriteAheadLog,
         (held, lock): (&mut Option<HeldWal>, &mut Published),
         pending: &mut Option<Pending>,
         seen: Option<WalSeen>,
-    ) -> Result<bool, Box<Failure>> {
-        let Some(_alone) = alone_if_free(&self.workspace, "backup", &self.task_id)? else { return Ok(false) };
+    ) -> Result<Option<Duration>, Box<Failure>> {
+        let Some(_alone) = alone_if_free(&self.workspace, "backup", &self.task_id)? else { return Ok(None) };
         let target =
             Target::of_task(&self.workspace, self.task_id.as_str(), None).map_err(|failure| match failure {
                 BackupsFailure::Failed(failure) => failure,
@@ -187,7 +206,7 @@ impl Following {
             })?;
         let lacks = || {
             self.change(|followed| followed.lacks_backup = true);
-            Ok(false)
+            Ok(None)
         };
         let Some((mut before, mut from)) = sqlite::before(&target)? else { return lacks() };
         if let Some(Pending { cut, .. }) = pending.as_ref().filter(|pending| pending.cut.from == from) {
@@ -213,7 +232,7 @@ impl Following {
         let WalCut { held: now, is_whole } = match cut {
             Ok(cut) => cut,
             // Somebody has written for longer than one waits: that ends.
-            Err(StoreError::Late(..)) if held.is_some() => return Ok(false),
+            Err(StoreError::Late(..)) if held.is_some() => return Ok(None),
             Err(error) => return Err(not_copied(error)),
         };
         if !is_whole {
@@ -234,7 +253,7 @@ impl Following {
             followed.kept_at = Some(Timestamp::now().as_second());
             followed.lacks_backup = false;
         });
-        Ok(true)
+        Ok(Some(Duration::from_secs(target.plan.log_interval().into())))
     }
 
     fn now(&self) -> Followed {

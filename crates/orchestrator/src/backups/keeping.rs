@@ -3,6 +3,7 @@
 
 use super::following::Follower;
 use super::history::{self, Event, EventKind, EventOutcome};
+use super::making::Wanted;
 use super::target::Target;
 use super::{Pruning, asked, drilled, making};
 use crate::failure::Failure;
@@ -17,8 +18,11 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use vocab::TaskId;
 
-/// How often it is looked whether something is due.
+/// How often it is looked whether something is due, and where some log is kept more often than usual.
 const LOOK: Duration = Duration::from_secs(5);
+const CLOSE_LOOK: Duration = Duration::from_secs(1);
+/// How many seconds the clocks of two machines differ at most while both are right.
+const SKEW: i64 = 60;
 /// How many seconds after a failure it is tried again.
 const RETRY: i64 = 300;
 const GAP: &str = "the log has a gap, or nobody has kept it: a backup begins it anew";
@@ -36,6 +40,8 @@ pub(crate) struct Standing {
     bytes: u64,
     failures: u64,
     log_at: Option<i64>,
+    /// Whether a server's log is kept more often than usual.
+    is_looked_at_closely: bool,
     /// Of those that keep the log by themselves.
     log_failures: u64,
 }
@@ -55,8 +61,8 @@ impl Keeper {
             loop {
                 let (of, told, followers) = (workspace.clone(), Arc::clone(&standings), Arc::clone(&all));
                 // One that panicked says so; the next look is another try.
-                let _ = tokio::task::spawn_blocking(move || look(&of, &told, &followers)).await;
-                tokio::time::sleep(LOOK).await;
+                let pause = tokio::task::spawn_blocking(move || look(&of, &told, &followers)).await;
+                tokio::time::sleep(pause.unwrap_or(LOOK)).await;
             }
         });
         Self(looking, followers)
@@ -66,16 +72,23 @@ impl Keeper {
 impl Drop for Keeper {
     fn drop(&mut self) {
         self.0.abort();
+        let mut followers = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        followers.values().for_each(Follower::leaves_log);
         // Each keeps what is committed first.
-        self.1.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        followers.clear();
     }
 }
 
-fn look(workspace: &Workspace, standings: &Standings, followers: &Followers) {
+/// Says how long one waits until the next look.
+fn look(workspace: &Workspace, standings: &Standings, followers: &Followers) -> Duration {
     let tasks = match asked(workspace) {
         Ok(tasks) => tasks,
-        Err(error) => return tracing::error!(error = %error, "nobody knows which backups are due"),
+        Err(error) => {
+            tracing::error!(error = %error, "nobody knows which backups are due");
+            return LOOK;
+        }
     };
+    let mut pause = LOOK;
     followers.lock().unwrap_or_else(PoisonError::into_inner).retain(|task_id, _| tasks.contains(task_id));
     for task_id in tasks {
         let mut standing =
@@ -84,8 +97,12 @@ fn look(workspace: &Workspace, standings: &Standings, followers: &Followers) {
             standing.failures += 1;
             tracing::error!(task = %task_id, code = failure.code, "{}", failure.with_hint());
         }
+        if standing.is_looked_at_closely {
+            pause = CLOSE_LOOK;
+        }
         standings.lock().unwrap_or_else(PoisonError::into_inner).insert(task_id, standing);
     }
+    pause
 }
 
 fn look_after(
@@ -98,7 +115,7 @@ fn look_after(
     let now = Timestamp::now().as_second();
     let is_spared = |kind| {
         let last = history.iter().rev().find(|event| event.kind == kind);
-        last.is_some_and(|event| event.outcome == EventOutcome::Failed && seconds(&event.at) + RETRY > now)
+        last.is_some_and(|event| event.outcome == EventOutcome::Failed && !is_over(seconds(&event.at), RETRY, now))
     };
     let say = |doing: &str| tracing::debug!(task = %task_id, "{doing}");
     let found = Target::of_task(workspace, task_id.as_str(), None).and_then(|target| {
@@ -122,8 +139,14 @@ fn look_after(
     standing.drilled_at = history.iter().rev().find(passed).map(|event| seconds(&event.at));
     // It holds the log before the backup is made that begins it.
     let follows = follows(workspace, &target, standing, followers);
-    let is_due =
-        standing.made_at.is_none_or(|made| target.plan.schedule.next(made) <= now) || follows == Follows::Lacking;
+    let interval = target.plan.log_interval();
+    standing.is_looked_at_closely = target.plan.point_in_time && follows == Follows::Not && interval < LOG_INTERVAL;
+    let is_to_come = |at: i64| at > now + SKEW;
+    // One that was made by a clock which was ahead does not keep others from being made until that time comes.
+    let is_of_future = newest.as_ref().is_some_and(|manifest| is_to_come(seconds(&manifest.completed_at)));
+    let is_due = standing.made_at.is_none_or(|made| target.plan.schedule.next(made) <= now)
+        || is_of_future
+        || follows == Follows::Lacking;
     if is_due && !is_spared(EventKind::Backup) {
         if follows == Follows::Lacking && standing.made_at.is_some() {
             tracing::warn!(task = %task_id, "{GAP}");
@@ -139,10 +162,10 @@ fn look_after(
     }
     if target.plan.point_in_time
         && follows == Follows::Not
-        && standing.log_at.is_none_or(|at| at + i64::from(LOG_INTERVAL) <= now)
+        && standing.log_at.is_none_or(|at| is_over(at, interval.into(), now))
         && !is_spared(EventKind::Log)
     {
-        match making::make_log(workspace, &target) {
+        match making::make_log(workspace, &target, Wanted::WhatIsNew) {
             Ok(Some(_)) => {}
             Ok(None) => {
                 tracing::warn!(task = %task_id, "{GAP}");
@@ -156,7 +179,7 @@ fn look_after(
         standing.log_at = Some(now);
     }
     if standing.made_at.is_some()
-        && standing.drilled_at.is_none_or(|at| target.plan.drill.next(at) <= now)
+        && standing.drilled_at.is_none_or(|at| is_to_come(at) || target.plan.drill.next(at) <= now)
         && !is_spared(EventKind::Drill)
     {
         let drilled = drilled(workspace, &target, None, &say);
@@ -197,6 +220,11 @@ fn follows(workspace: &Workspace, target: &Target, standing: &mut Standing, foll
     standing.log_at = followed.kept_at;
     standing.log_failures = followed.failures;
     if followed.lacks_backup { Follows::Lacking } else { Follows::Going }
+}
+
+/// Whether so many seconds have gone since. Where the clock was set back behind it, nobody knows, and nothing is put off.
+fn is_over(since: i64, wait: i64, now: i64) -> bool {
+    !(since..since + wait).contains(&now)
 }
 
 fn seconds(time: &str) -> i64 {

@@ -14,6 +14,7 @@ use crate::workspace::Workspace;
 use backup::{BackupFailure, Kept, Manifest, Object, Repository};
 use jiff::{SignedDuration, Timestamp};
 use plan::PersistedPlan;
+use plan::database::LOG_INTERVAL;
 use provision::ProvisionFailure;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -93,10 +94,10 @@ fn attempt(
         Database::Sqlite(file) => sqlite::begin(workspace, target, file, scratch.path())?,
         Database::PostgreSql(_) | Database::MySql(_) | Database::MongoDb(_) => None,
     };
-    let id = id_now();
+    let id = next_id(target)?;
     let told = |failure| trouble::told(&failure);
     let mut writing = target.repository.begin(&id, target.key.as_ref()).map_err(told)?;
-    let Copied { contents, moment, point, log } = match &target.database {
+    let Copied { contents, moment, point, origin, log } = match &target.database {
         Database::PostgreSql(server) => postgresql::copy(target, server, &mut writing, scratch.path(), say)?,
         Database::MySql(server) => mysql::copy(target, server, &mut writing, say)?,
         Database::Sqlite(_) | Database::MongoDb(_) => sqlite::copy(target, begun, &mut writing, scratch.path(), say)?,
@@ -120,6 +121,7 @@ fn attempt(
         completed_at: timestamp(Timestamp::now()),
         plans,
         point,
+        origin,
         objects,
     });
     let manifest = manifest.map_err(told)?;
@@ -134,18 +136,37 @@ pub struct Copied<'s> {
     contents: Contents,
     moment: String,
     point: Option<String>,
+    origin: Option<String>,
     /// The log that the server keeps behind it.
     log: Option<postgresql::KeptLog<'s>>,
 }
 
+/// What a piece of a log is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// That this moment can be restored.
+    ThisMoment,
+    /// That nothing is lost: where nothing is new, the last piece will do for a while.
+    WhatIsNew,
+}
+
+impl Wanted {
+    /// Whether what was kept last will do where nothing is new.
+    fn is_met_by(self, before: &Manifest) -> bool {
+        let age = before.completed_at.parse().map(|completed: Timestamp| Timestamp::now().duration_since(completed));
+        let is_young = |age: SignedDuration| age.is_positive() && age < SignedDuration::from_secs(LOG_INTERVAL.into());
+        self == Self::WhatIsNew && age.is_ok_and(is_young)
+    }
+}
+
 /// Keeps another piece of the server's log; nothing where no backup has begun it, or where it does not follow what was kept before.
-pub fn make_log(workspace: &Workspace, target: &Target) -> Result<Option<Manifest>, Box<Failure>> {
+pub fn make_log(workspace: &Workspace, target: &Target, wanted: Wanted) -> Result<Option<Manifest>, Box<Failure>> {
     let _alone = alone(workspace, "backup", &target.task_id)?;
     let scratch = workspace.scratch().map_err(|failure| Box::new(Failure::workspace(&failure)))?;
-    let id = id_now();
+    let id = next_id(target)?;
     match &target.database {
-        Database::PostgreSql(server) => postgresql::keep_log(target, server, scratch.path(), &id),
-        Database::MySql(server) => mysql::keep_log(target, server, scratch.path(), &id),
+        Database::PostgreSql(server) => postgresql::keep_log(target, server, scratch.path(), (&id, wanted)),
+        Database::MySql(server) => mysql::keep_log(target, server, scratch.path(), (&id, wanted)),
         Database::Sqlite(file) => sqlite::keep_log(workspace, target, file, scratch.path()),
         Database::MongoDb(_) => Ok(None),
     }
@@ -153,6 +174,9 @@ pub fn make_log(workspace: &Workspace, target: &Target) -> Result<Option<Manifes
 
 /// Whether a piece of a log begins where what was kept before it ends.
 pub fn follows(before: &Manifest, piece: &Manifest) -> bool {
+    if !is_of(before, piece.origin.as_deref()) {
+        return false;
+    }
     match (sqlite::begin_of(piece), mysql::begin(piece)) {
         (Some((_, begin)), _) => sqlite::follows(before, &begin),
         (None, Some(begin)) => mysql::follows(before, &begin),
@@ -160,11 +184,17 @@ pub fn follows(before: &Manifest, piece: &Manifest) -> bool {
     }
 }
 
+/// Whether what was kept is of that server; nobody knows of which one what was kept earlier is.
+fn is_of(before: &Manifest, origin: Option<&str>) -> bool {
+    before.origin.as_deref().zip(origin).is_none_or(|(before, origin)| before == origin)
+}
+
 /// A piece of a log whose objects are written.
 struct Piece<'p> {
     id: &'p str,
     moment: String,
     point: String,
+    origin: Option<String>,
     engine_version: String,
 }
 
@@ -179,20 +209,36 @@ impl Piece<'_> {
             completed_at: timestamp(Timestamp::now()),
             plans: BTreeMap::new(),
             point: Some(self.point),
+            origin: self.origin,
             objects,
         }
     }
 }
 
 /// What was kept last: a backup, or a piece of the log.
-fn newest_before(target: &Target) -> Result<Option<Manifest>, Box<Failure>> {
+pub fn newest_before(target: &Target) -> Result<Option<Manifest>, Box<Failure>> {
     let newest = |repository: &Repository| repository.newest().map_err(|failure| trouble::told(&failure));
     let all = [newest(&target.repository)?, newest(&target.log)?];
     Ok(all.into_iter().flatten().max_by(|left, right| left.id.cmp(&right.id)))
 }
 
-fn id_now() -> String {
-    Timestamp::now().strftime("%Y%m%dT%H%M%S%.3fZ").to_string()
+/// The name of what is made now: that time, and behind all names that there are, also where the clock was set back, for their order is
+/// that in which they were made.
+fn next_id(target: &Target) -> Result<String, Box<Failure>> {
+    let mut next = Timestamp::now();
+    for repository in [&target.repository, &target.log] {
+        let names = repository.names().map_err(|failure| trouble::told(&failure))?;
+        let last = names.iter().filter_map(|name| time_of(name)).max();
+        let behind = last.and_then(|last| last.checked_add(SignedDuration::from_millis(1)).ok());
+        next = behind.map_or(next, |behind| behind.max(next));
+    }
+    Ok(next.strftime("%Y%m%dT%H%M%S%.3fZ").to_string())
+}
+
+/// The time that a name says; nothing where a folder is called otherwise.
+fn time_of(id: &str) -> Option<Timestamp> {
+    let moment = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%S%.fZ", id).ok()?;
+    Some(moment.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
 }
 
 fn not_copied(target: &Target, error: &StoreError) -> Box<Failure> {
@@ -299,12 +345,12 @@ pub fn prune(workspace: &Workspace, target: &Target, how: Pruning) -> Result<Pru
     let kept = target.repository.list().map_err(told)?;
     let verified = kept.iter().rev().find(|(id, _)| history::verified_at(&history, id).is_some());
     let verified = verified.map(|(id, _)| id.clone());
-    let is_old = |id: &str, time: SignedDuration| age(id, now).is_some_and(|age| age > time);
+    let is_older = |made: Option<Timestamp>, time| made.is_some_and(|made| now.duration_since(made) > time);
     let keep_for = SignedDuration::from_secs(target.plan.keep_for.into());
     let whole = kept.iter().filter(|(_, kept)| matches!(kept, Kept::Whole(_))).count();
     let spare = whole.saturating_sub(usize::try_from(target.plan.keep_at_least).unwrap_or(usize::MAX));
     let (mut backups, mut seen) = (Vec::new(), 0);
-    for (id, kept) in &kept {
+    for ((id, kept), made) in kept.iter().zip(made(&kept, now)) {
         let may_go = match kept {
             Kept::Whole(_) => {
                 seen += 1;
@@ -312,12 +358,12 @@ pub fn prune(workspace: &Workspace, target: &Target, how: Pruning) -> Result<Pru
             }
             Kept::Damaged(_) => true,
         };
-        if may_go && is_old(id, keep_for) && verified.as_deref() != Some(id) {
+        if may_go && is_older(made, keep_for) && verified.as_deref() != Some(id) {
             backups.push(id.clone());
         }
     }
     let mut unfinished = target.repository.unfinished().map_err(told)?;
-    unfinished.retain(|id| is_old(id, UNDER_WAY));
+    unfinished.retain(|id| is_older(time_of(id), UNDER_WAY));
     let pruned = Pruned { backups, unfinished };
     if how == Pruning::Done {
         prune_log(target, kept.iter().map(|(id, _)| id).find(|id| !pruned.backups.contains(id)))?;
@@ -346,9 +392,62 @@ fn prune_log(target: &Target, oldest: Option<&String>) -> Result<(), Box<Failure
     Ok(())
 }
 
-/// How old a backup of that name is; nobody knows of a folder that is called otherwise, and it stays.
-fn age(id: &str, now: Timestamp) -> Option<SignedDuration> {
-    let moment = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%S%.fZ", id).ok()?;
-    let moment = moment.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
-    Some(now.duration_since(moment))
+/// When each was made, the oldest first, as far as clocks that were set wrong let one say: never before those that were there already; and
+/// one whose time is still to come, no later than the next. Nobody knows of a folder that is called otherwise, and it stays.
+fn made(kept: &[(String, Kept)], now: Timestamp) -> Vec<Option<Timestamp>> {
+    let said = |(id, kept): &(String, Kept)| match kept {
+        Kept::Whole(manifest) => manifest.completed_at.parse().ok(),
+        Kept::Damaged(_) => time_of(id),
+    };
+    let (mut latest, mut next) = (None, None);
+    let mut made = Vec::new();
+    for kept in kept {
+        let said = said(kept).filter(|said| *said <= now);
+        latest = latest.max(said);
+        made.push(said.and(latest));
+    }
+    for ((id, _), made) in kept.iter().zip(&mut made).rev() {
+        next = made.or(next);
+        *made = next.filter(|_| time_of(id).is_some());
+    }
+    made
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vocab::Engine;
+
+    fn kept(id: &str, completed_at: &str) -> (String, Kept) {
+        let manifest = Manifest {
+            id: id.to_owned(),
+            task_id: TaskId::parse("shop").unwrap(),
+            engine: Engine::Sqlite,
+            engine_version: "sqlite_3.50".to_owned(),
+            moment: completed_at.to_owned(),
+            completed_at: completed_at.to_owned(),
+            plans: BTreeMap::new(),
+            point: None,
+            origin: None,
+            objects: Vec::new(),
+        };
+        (id.to_owned(), Kept::Whole(manifest))
+    }
+
+    #[test]
+    fn a_clock_that_was_set_wrong_makes_none_older_than_it_is() {
+        let now: Timestamp = "2026-01-20T00:00:00Z".parse().unwrap();
+        let all = [
+            kept("20260101T000000.000Z", "2026-01-01T00:00:00Z"),
+            // The clock had lost its battery, and then its mind.
+            kept("20260101T000000.001Z", "1970-01-01T00:00:00Z"),
+            kept("20990101T000000.000Z", "2099-01-01T00:00:00Z"),
+            kept("20990101T000000.001Z", "2026-01-10T00:00:00Z"),
+            kept("20990101T000000.002Z", "2099-01-02T00:00:00Z"),
+        ];
+        let days: Vec<_> =
+            made(&all, now).iter().map(|made| made.map(|made| made.strftime("%d").to_string())).collect();
+        let day = |day: &str| Some(day.to_owned());
+        assert_eq!(days, [day("01"), day("01"), day("10"), day("10"), None], "the last may be of this moment");
+    }
 }

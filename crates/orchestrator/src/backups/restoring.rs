@@ -6,7 +6,7 @@ mod log;
 mod server;
 
 use super::history::{self, Event, EventKind};
-use super::making::{DEFINITION, Definition, SECRETS};
+use super::making::{DEFINITION, Definition, SECRETS, newest_before};
 use super::target::{KEY_VARIABLE, Place, Target};
 use super::{BackupsFailure, Drilled, Saying, trouble};
 use crate::failure::Failure;
@@ -193,9 +193,7 @@ fn planned(target: &Target, manifest: &Manifest, moment: String, file: PathBuf) 
 
 /// The last moment that can be restored: that of the newest backup, or of what was kept of the log behind it.
 fn last_moment(target: &Target, known: &Manifest) -> String {
-    let of = |repository: &Repository| repository.newest().ok().flatten().map(|newest| newest.moment);
-    let last = of(&target.repository).max(of(&target.log));
-    last.unwrap_or_else(|| known.moment.clone())
+    newest_before(target).ok().flatten().map_or_else(|| known.moment.clone(), |newest| newest.moment)
 }
 
 fn definition(

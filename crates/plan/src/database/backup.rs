@@ -29,8 +29,22 @@ pub struct Backup {
     pub objectives: Objectives,
 }
 
-/// How far apart pieces of the log are kept, in seconds.
+/// How far apart pieces of the log are kept, in seconds, where no less work may be lost.
 pub const LOG_INTERVAL: u32 = 60;
+/// The least work that may be lost, in seconds, where the log is kept.
+pub const LEAST_LOSS: u32 = 5;
+
+impl Backup {
+    /// How far apart pieces of the log are kept, in seconds. What is lost is that, what keeping a piece takes, and what passes until
+    /// somebody looks.
+    #[must_use]
+    pub fn log_interval(&self) -> u32 {
+        match self.objectives.recovery_point {
+            less if less < LOG_INTERVAL => (less * 2 / LEAST_LOSS).max(1),
+            _ => LOG_INTERVAL,
+        }
+    }
+}
 
 /// Where copies go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

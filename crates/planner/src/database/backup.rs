@@ -3,7 +3,7 @@
 
 use super::draft::Draft;
 use crate::codes::BACKUPS_CONTRADICT;
-use plan::database::{Backup, Cron, Destination, LOG_INTERVAL, LocationPart, Objectives, Schedule, spoken};
+use plan::database::{Backup, Cron, Destination, LEAST_LOSS, LOG_INTERVAL, LocationPart, Objectives, Schedule, spoken};
 use plan::{Decision, Phase};
 use spec::{DatabaseConfig, DatabaseType, DayRule, Environment, Frequency, Location, Reference};
 
@@ -24,20 +24,9 @@ pub fn plan(draft: &mut Draft, config: &DatabaseConfig) -> Option<Backup> {
 
     let schedule = schedule(&asked.schedule.value);
     let point_in_time = asked.point_in_time.as_ref().is_some_and(|asked| asked.value);
-    let wait = if point_in_time { LOG_INTERVAL } else { schedule.longest_wait() };
+    let longest = schedule.longest_wait();
+    let (wait, usual) = if point_in_time { (LEAST_LOSS, LOG_INTERVAL) } else { (longest, longest) };
     decide(draft, "copies", format!("one {schedule}"), says_so());
-
-    if point_in_time {
-        let decision =
-            format!("kept every {}, so that every moment between copies can be restored", spoken(LOG_INTERVAL));
-        let keeps = match config.kind.value {
-            DatabaseType::MySql => "the server keeps its binary log for as long as it is set to",
-            DatabaseType::Sqlite => "its log is begun anew when nobody holds it",
-            DatabaseType::PostgreSql | DatabaseType::MongoDb => "the server keeps its log until it is fetched",
-        };
-        let reason = format!("the task says `point_in_time`; {keeps}: have a server run");
-        decide(draft, "log", decision, reason);
-    }
 
     let keep_for = asked.keep_for.unwrap_or(if is_development { KEPT_IN_DEVELOPMENT } else { KEPT });
     let keep_at_least = asked.keep_at_least.unwrap_or(KEPT_AT_LEAST);
@@ -90,7 +79,7 @@ pub fn plan(draft: &mut Draft, config: &DatabaseConfig) -> Option<Backup> {
         draft.refuse(BACKUPS_CONTRADICT, message, &objective.place, help);
     }
     let objectives = Objectives {
-        recovery_point: recovery_point.map_or(wait, |objective| objective.value),
+        recovery_point: recovery_point.map_or(usual, |objective| objective.value),
         recovery_time: asked.objectives.recovery_time.as_ref().map(|objective| objective.value),
     };
     let time = objectives.recovery_time.map(|time| format!("; restoring takes at most {}", spoken(time)));
@@ -100,7 +89,20 @@ pub fn plan(draft: &mut Draft, config: &DatabaseConfig) -> Option<Backup> {
         None => "as far apart as copies are made; each drill measures it".to_owned(),
     };
     decide(draft, "objectives", decision, reason);
-    Some(Backup { schedule, keep_for, keep_at_least, destination, encryption_key, drill, point_in_time, objectives })
+    let backup =
+        Backup { schedule, keep_for, keep_at_least, destination, encryption_key, drill, point_in_time, objectives };
+    if point_in_time {
+        let every = spoken(backup.log_interval());
+        let decision = format!("kept every {every}, so that every moment between copies can be restored");
+        let keeps = match config.kind.value {
+            DatabaseType::MySql => "the server keeps its binary log for as long as it is set to",
+            DatabaseType::Sqlite => "its log is begun anew when nobody holds it",
+            DatabaseType::PostgreSql | DatabaseType::MongoDb => "the server keeps its log until it is fetched",
+        };
+        let reason = format!("the task says `point_in_time`; {keeps}: have a server run");
+        decide(draft, "log", decision, reason);
+    }
+    Some(backup)
 }
 
 fn decide(draft: &mut Draft, what: &str, decision: String, reason: String) {

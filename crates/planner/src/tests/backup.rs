@@ -37,12 +37,12 @@ fn what_is_left_open_goes_by_the_environment() {
         "type: postgresql\n    environment: production\n    backup: { schedule: daily, point_in_time: true }",
         &expect![[r#"
             backup: copies: one at `0 3 * * *` (UTC)
-            backup: log: kept every 1 minute, so that every moment between copies can be restored
             backup: retention: for 14 days, the newest 3 however old they are
             backup: destination: the workspace's own folder of backups
             backup: encryption: with `${secret:BACKUP_KEY}`, in the format of age
             backup: drill: the newest copy is restored and compared at `0 5 * * 0` (UTC)
             backup: objectives: at most 1 minute of work is lost
+            backup: log: kept every 1 minute, so that every moment between copies can be restored
         "#]],
     );
 }
@@ -53,12 +53,28 @@ fn every_moment_of_a_file_is_kept_by_whoever_serves() {
         "type: sqlite\n    backup: { schedule: daily, point_in_time: true }",
         &expect![[r#"
             backup: copies: one at `0 3 * * *` (UTC)
-            backup: log: kept every 1 minute, so that every moment between copies can be restored
             backup: retention: for 7 days, the newest 3 however old they are
             backup: destination: the workspace's own folder of backups
             backup: encryption: none
             backup: drill: the newest copy is restored and compared at `0 5 * * 0` (UTC)
             backup: objectives: at most 1 minute of work is lost
+            backup: log: kept every 1 minute, so that every moment between copies can be restored
+        "#]],
+    );
+}
+
+#[test]
+fn less_work_is_lost_where_the_log_is_kept_more_often() {
+    check(
+        "type: postgresql\n    backup: { schedule: daily, point_in_time: true, objectives: { rpo: 5_seconds, rto: 1_minute } }",
+        &expect![[r#"
+            backup: copies: one at `0 3 * * *` (UTC)
+            backup: retention: for 7 days, the newest 3 however old they are
+            backup: destination: the workspace's own folder of backups
+            backup: encryption: none
+            backup: drill: the newest copy is restored and compared at `0 5 * * 0` (UTC)
+            backup: objectives: at most 5 seconds of work is lost; restoring takes at most 1 minute
+            backup: log: kept every 2 seconds, so that every moment between copies can be restored
         "#]],
     );
 }

@@ -1,5 +1,6 @@
 //! Database tasks as people meet them, on SQLite, and on PostgreSQL in the file beside: made, run again, changed by hand, extended, and asked for what is missing.
 
+mod backup_faults;
 mod backups;
 mod bucket_backups;
 mod changes;

@@ -32,6 +32,9 @@ const SNAPSHOT: [&str; 2] = [
 const TABLES: &str = "SELECT CAST(TABLE_NAME AS CHAR) FROM information_schema.TABLES
 WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE' ORDER BY 1";
 
+/// What tells a server from others; versions have more or fewer of them.
+const ORIGIN: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_uid', 'server_id', 'hostname', 'port')";
+
 /// Tables that no snapshot holds.
 const UNSAFE: &str = "SELECT CONCAT('table `', TABLE_NAME, '` is kept by ', ENGINE, ', of which there is no copy of one moment: `ALTER TABLE ',
   TABLE_NAME, ' ENGINE = InnoDB`') FROM information_schema.TABLES
@@ -69,6 +72,8 @@ pub struct LogPlace {
     pub file: String,
     /// The byte.
     pub position: u64,
+    /// The transactions until there, where they are known: another log of the same name has others.
+    pub transactions: Option<String>,
 }
 
 /// What a database was at a moment at which nobody was writing to it.
@@ -260,7 +265,33 @@ impl Server {
         })
     }
 
-    /// Whether the server still has its log from that place on.
+    /// What tells the server from others to which the same address may lead, as a hash.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it does not answer.
+    pub fn origin(&self) -> Result<String, StoreError> {
+        blocking(async {
+            let (mut connection, _) = self.connect().await?;
+            let mut known: Vec<(String, String)> = connection.query(ORIGIN).await?;
+            known.sort();
+            let text: Vec<String> = known.into_iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+            Ok(vocab::sha256_hex(text.concat().as_bytes()))
+        })
+    }
+
+    /// The same place with the transactions until there.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the server does not answer.
+    pub fn with_transactions(&self, place: LogPlace) -> Result<LogPlace, StoreError> {
+        blocking(async {
+            let (mut connection, _) = self.connect().await?;
+            let transactions = transactions(&mut connection, &place).await?;
+            Ok(LogPlace { transactions, ..place })
+        })
+    }
+
+    /// Whether the server still has its log from that place on, and it is the same log.
     ///
     /// # Errors
     /// [`StoreError`] when it does not answer.
@@ -272,7 +303,11 @@ impl Server {
                 let (file, size) = (row.get::<String, _>(0), row.get::<u64, _>(1));
                 file.as_ref() == Some(&place.file) && size.is_some_and(|size| size >= place.position)
             };
-            Ok(files.iter().any(has))
+            let is_same = match &place.transactions {
+                Some(known) => transactions(&mut connection, place).await?.as_ref() == Some(known),
+                None => true,
+            };
+            Ok(files.iter().any(has) && is_same)
         })
     }
 
@@ -303,9 +338,19 @@ async fn place(connection: &mut Conn) -> Result<LogPlace, StoreError> {
     let unkept = || StoreError::Refused("the server keeps no binary log".to_owned());
     let row = row.ok_or_else(unkept)?;
     match (row.get(0), row.get(1)) {
-        (Some(file), Some(position)) => Ok(LogPlace { file, position }),
+        (Some(file), Some(position)) => Ok(LogPlace { file, position, transactions: None }),
         (None, _) | (_, None) => Err(unkept()),
     }
+}
+
+/// Nothing where the log has no such place. <https://mariadb.com/docs/server/reference/sql-functions/secondary-functions/miscellaneous-functions/binlog_gtid_pos>
+async fn transactions(connection: &mut Conn, place: &LogPlace) -> Result<Option<String>, StoreError> {
+    let found: Option<Option<String>> =
+        connection.exec_first("SELECT BINLOG_GTID_POS(?, ?)", (&place.file, place.position)).await?;
+    let mut each: Vec<String> =
+        found.flatten().map_or_else(Vec::new, |all| all.split(',').map(str::to_owned).collect());
+    each.sort();
+    Ok((!each.is_empty()).then(|| each.join(",")))
 }
 
 async fn now(connection: &mut Conn) -> Result<String, StoreError> {

@@ -195,6 +195,20 @@ impl Server {
         })
     }
 
+    /// Whether the server has written anything behind what was fetched under that name.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it does not answer.
+    pub fn has_log_behind(&self, slot: &str) -> Result<bool, StoreError> {
+        blocking(async {
+            // The mark at which fetching ends goes one byte further than it.
+            let look = "SELECT count(*) FROM pg_replication_slots
+                WHERE slot_name = $1 AND pg_wal_lsn_diff(pg_current_wal_insert_lsn(), restart_lsn) <= 1";
+            let still: i64 = self.connect().await?.query_one(look, &[&slot]).await?.try_get(0)?;
+            Ok(still == 0)
+        })
+    }
+
     /// Marks this moment of the log, and says where its last place is, and when it was. Everything that was committed until then is
     /// before it, and something is committed behind it: a restore to that moment stops there.
     ///
@@ -243,6 +257,17 @@ impl Server {
             }
             client.batch_execute("ROLLBACK").await?;
             Ok(found)
+        })
+    }
+
+    /// What tells the server from others to which the same address may lead: its own number, which copies of it share.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it does not answer.
+    pub fn origin(&self) -> Result<String, StoreError> {
+        blocking(async {
+            let look = "SELECT system_identifier::text FROM pg_control_system()";
+            Ok(self.connect().await?.query_one(look, &[]).await?.try_get(0)?)
         })
     }
 

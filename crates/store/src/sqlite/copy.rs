@@ -30,6 +30,8 @@ pub fn copy_read(source: &Connection, to: &Path) -> Result<Contents, StoreError>
     let contents = contents(source)?;
     make_file(to);
     let mut target = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    // What is made of it goes to the disk, not this.
+    target.pragma_update(None, "synchronous", "OFF")?;
     let backup = Backup::new(source, &mut target)?;
     let mut attempts = 0;
     loop {
@@ -50,9 +52,6 @@ pub fn copy_read(source: &Connection, to: &Path) -> Result<Contents, StoreError>
     // A copy has nothing beside it.
     target.pragma_update(None, "journal_mode", "DELETE")?;
     target.close().map_err(|(_, error)| error)?;
-    std::fs::File::open(to)
-        .and_then(|file| file.sync_all())
-        .map_err(|error| StoreError::Unavailable(format!("{}: {error}", to.display())))?;
     Ok(contents)
 }
 

@@ -164,6 +164,12 @@ impl WriteAheadLog {
         self.hold_still(&still)
     }
 
+    /// Leaves the log beside the file when this process ends, as one that is killed does: whoever keeps it next goes on in it. The last
+    /// connection that is closed would remove it, and this one never is.
+    pub fn leave(self) {
+        std::mem::forget(self.control);
+    }
+
     /// What is committed now; nothing where the log is just being begun anew.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! A MariaDB database is dumped by its own programs, from a snapshot that stands while nobody writes; its binary log is kept in pieces from
 //! the place at which that was.
 
-use super::{Copied, DUMP, LOG, Piece, Uncopied, not_copied};
+use super::{Copied, DUMP, LOG, Piece, Uncopied, Wanted, is_of, not_copied};
 use crate::backups::target::Target;
 use crate::backups::{Saying, trouble};
 use crate::failure::Failure;
@@ -10,7 +10,7 @@ use provision::{Dumper, number_of};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
-use store::{Database, LogPlace, MySqlServer, StillDatabase};
+use store::{Database, LogPlace, MySqlServer, StillDatabase, StoreError};
 
 /// The object that makes whoever may do something in the database.
 pub const USERS: &str = "users.sql";
@@ -41,7 +41,9 @@ pub fn copy(
     });
     let StillDatabase { moment, place, users, contents } = still.map_err(|uncopied| uncopied.told(target))?;
     writing.add(USERS, &mut users.as_bytes()).map_err(|failure| trouble::told(&failure))?;
-    Ok(Copied { contents, moment, point: place.as_ref().map(point), log: None })
+    let known = place.map(|place| Ok((server.with_transactions(place)?, server.origin()?))).transpose();
+    let (place, origin) = known.map_err(|error: StoreError| not_copied(target, &error))?.unzip();
+    Ok(Copied { contents, moment, point: place.as_ref().map(point), origin, log: None })
 }
 
 /// The snapshot of whoever gives something stands: nobody need be kept from writing any more.
@@ -63,7 +65,7 @@ pub fn keep_log(
     target: &Target,
     server: &MySqlServer,
     scratch: &Path,
-    id: &str,
+    (id, wanted): (&str, Wanted),
 ) -> Result<Option<Manifest>, Box<Failure>> {
     let told = |failure| trouble::told(&failure);
     let not_copied = |error| not_copied(target, &error);
@@ -78,19 +80,27 @@ pub fn keep_log(
     };
     let is_later = of_log.as_ref().map(|log| &log.id) < of_backup.as_ref().map(|backup| &backup.id);
     let of_log = of_log.filter(|_| !(is_later && is_counted_anew));
+    let origin = Some(server.origin().map_err(not_copied)?);
     for before in [of_log, of_backup].into_iter().flatten() {
         let Some(place) = before.point.as_deref().and_then(place) else { continue };
+        // Another server has another log, whatever its files are called.
+        if !is_of(&before, origin.as_deref()) {
+            continue;
+        }
         if server.has_log_from(&place).map_err(not_copied)? {
             begun = Some((before, place));
             break;
         }
     }
     let Some((before, place)) = begun else { return Ok(None) };
-    let dumper = dumper(server, &target.database)?;
     let (end, moment) = server.log_end().map_err(not_copied)?;
+    if wanted.is_met_by(&before) && order(&end) == order(&place) {
+        return Ok(Some(before));
+    }
+    let dumper = dumper(server, &target.database)?;
     let program = |failure| trouble::program(&failure);
     let files = dumper.log(&place.file, place.position, &scratch.join("log")).map_err(program)?;
-    let last = files.last().map(|file| LogPlace { file: file.name.clone(), position: file.end });
+    let last = files.last().map(|file| LogPlace { file: file.name.clone(), position: file.end, transactions: None });
     let Some(last) = last.filter(|last| order(last) >= order(&end)) else {
         let message = format!("the server's log goes until {}, and not all of it came", point(&end));
         return Err(Box::new(trouble::gap(message, "it is tried again")));
@@ -100,18 +110,21 @@ pub fn keep_log(
         let mut copy = File::open(&file.path).map_err(|error| Box::new(trouble::file(&file.path, &error)))?;
         writing.add(&format!("{LOG}{}@{}", file.name, file.start), &mut copy).map_err(told)?;
     }
-    let piece = Piece { id, moment, point: point(&last), engine_version: before.engine_version };
+    let last = server.with_transactions(last).map_err(not_copied)?;
+    let piece = Piece { id, moment, point: point(&last), origin, engine_version: before.engine_version };
     writing.finish(|objects| piece.manifest(target, objects)).map(Some).map_err(told)
 }
 
-/// As manifests have it: `binlog.000007/12345`.
+/// As manifests have it: `binlog.000007/12345/0-1-99`, the last where it is known.
 pub fn point(place: &LogPlace) -> String {
-    format!("{}/{}", place.file, place.position)
+    let transactions = place.transactions.as_ref().map(|transactions| format!("/{transactions}")).unwrap_or_default();
+    format!("{}/{}{transactions}", place.file, place.position)
 }
 
 pub fn place(point: &str) -> Option<LogPlace> {
-    let (file, position) = point.rsplit_once('/')?;
-    Some(LogPlace { file: file.to_owned(), position: position.parse().ok()? })
+    let mut parts = point.split('/');
+    let (file, position) = (parts.next()?.to_owned(), parts.next()?.parse().ok()?);
+    Some(LogPlace { file, position, transactions: parts.next().map(str::to_owned) })
 }
 
 /// Where a piece begins: the earliest of its files, at the place in their names.
@@ -123,7 +136,7 @@ pub fn begin(piece: &Manifest) -> Option<LogPlace> {
 pub fn files(piece: &Manifest) -> Vec<(&str, LogPlace)> {
     let of = |name: &str| {
         let (file, position) = name.strip_prefix(LOG)?.rsplit_once('@')?;
-        Some(LogPlace { file: file.to_owned(), position: position.parse().ok()? })
+        Some(LogPlace { file: file.to_owned(), position: position.parse().ok()?, transactions: None })
     };
     let objects = piece.objects.iter();
     let mut files: Vec<_> =
@@ -148,7 +161,9 @@ mod tests {
     #[test]
     fn places_in_a_log_are_in_the_order_of_its_files() {
         let of = |text: &str| place(text).unwrap();
-        assert_eq!(point(&of("binlog.000007/12345")), "binlog.000007/12345");
+        for text in ["binlog.000007/12345", "binlog.000007/12345/0-1-99,1-2-7"] {
+            assert_eq!(point(&of(text)), text);
+        }
         assert!(order(&of("binlog.000010/4")) > order(&of("binlog.000009/99999")));
         assert!(order(&of("binlog.1000000/4")) > order(&of("binlog.999999/5")));
         assert_eq!(place("producer_1795807797000"), None);

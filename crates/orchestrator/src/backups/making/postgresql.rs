@@ -1,7 +1,7 @@
 //! A PostgreSQL server is copied whole, by its own programs, and its log behind that copy: until a moment at which nobody was writing, and
 //! from there on in pieces.
 
-use super::{BASE, Copied, LOG, Piece, Uncopied, newest_before, not_copied};
+use super::{BASE, Copied, LOG, Piece, Uncopied, Wanted, is_of, newest_before, not_copied};
 use crate::backups::target::Target;
 use crate::backups::{Saying, trouble};
 use crate::failure::Failure;
@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use provision::Copier;
 use std::fs::File;
 use std::path::Path;
-use store::{Server, StillPoint};
+use store::{Server, StillPoint, StoreError};
 use vocab::sha256_hex;
 
 /// The server keeps its log while its data is copied, and until a moment behind that at which nobody was writing: a restore goes on
@@ -26,6 +26,7 @@ pub fn copy<'s>(
     let version = server.major_version().map_err(not_copied)?;
     let environment = server.for_programs().map_err(not_copied)?;
     let copier = Copier::find(version, environment).map_err(|failure| trouble::program(&failure))?;
+    let origin = Some(server.origin().map_err(not_copied)?);
     let slot = slot(target);
     // What goes on from one backup to the next is kept until it was fetched; else one that was killed has left its own.
     let goes_on = target.plan.point_in_time && server.keeps_log(&slot).map_err(not_copied)?;
@@ -39,11 +40,16 @@ pub fn copy<'s>(
     say("waiting for a moment at which nobody writes, and counting what is there");
     let name = format!("producer_{}", Timestamp::now().as_millisecond());
     let StillPoint { lsn, moment, contents } = server.still_point(&name).map_err(not_copied)?;
+    // A server that keeps less than was written meanwhile has given up on us, and would begin again where it is now.
+    if !server.keeps_log(&slot).map_err(not_copied)? {
+        let why = "it threw its log away while its data was copied: raise `max_slot_wal_keep_size`";
+        return Err(not_copied(StoreError::Refused(why.to_owned())));
+    }
     say("copying the server's log until then");
     // What is fetched and not kept in the end would leave a gap.
     log.goes_on = false;
     add_log(&copier, (&slot, &lsn), writing, scratch)?;
-    Ok(Copied { contents, moment, point: Some(name), log: Some(log) })
+    Ok(Copied { contents, moment, point: Some(name), origin, log: Some(log) })
 }
 
 /// What the server's log is kept under.
@@ -70,7 +76,12 @@ fn add_log(
 }
 
 /// Keeps another piece of the server's log; nothing where no backup has begun it, or where it does not follow what was kept before.
-pub fn keep_log(target: &Target, server: &Server, scratch: &Path, id: &str) -> Result<Option<Manifest>, Box<Failure>> {
+pub fn keep_log(
+    target: &Target,
+    server: &Server,
+    scratch: &Path,
+    (id, wanted): (&str, Wanted),
+) -> Result<Option<Manifest>, Box<Failure>> {
     let not_copied = |error| not_copied(target, &error);
     let slot = slot(target);
     if !server.keeps_log(&slot).map_err(not_copied)? {
@@ -79,7 +90,12 @@ pub fn keep_log(target: &Target, server: &Server, scratch: &Path, id: &str) -> R
     let version = server.major_version().map_err(not_copied)?;
     let environment = server.for_programs().map_err(not_copied)?;
     let copier = Copier::find(version, environment).map_err(|failure| trouble::program(&failure))?;
-    let before = newest_before(target)?;
+    let origin = Some(server.origin().map_err(not_copied)?);
+    let before = newest_before(target)?.filter(|before| is_of(before, origin.as_deref()));
+    let Some(before) = before else { return Ok(None) };
+    if wanted.is_met_by(&before) && !server.has_log_behind(&slot).map_err(not_copied)? {
+        return Ok(Some(before));
+    }
     let name = format!("producer_{}", Timestamp::now().as_millisecond());
     let (lsn, moment) = server.log_point(&name).map_err(not_copied)?;
     let told = |failure| trouble::told(&failure);
@@ -87,27 +103,30 @@ pub fn keep_log(target: &Target, server: &Server, scratch: &Path, id: &str) -> R
     // What was fetched and is not kept in the end leaves a gap: then a backup begins anew.
     let log = KeptLog { server, slot: slot.clone(), goes_on: false };
     add_log(&copier, (&slot, &lsn), &mut writing, scratch)?;
-    let piece = Piece { id, moment, point: name, engine_version: format!("postgresql_{version}") };
+    let piece = Piece { id, moment, point: name, origin, engine_version: format!("postgresql_{version}") };
     let manifest = writing.finish(|objects| piece.manifest(target, objects)).map_err(told)?;
-    if !before.is_some_and(|before| follows(&before, &manifest)) {
+    if !follows(&before, &manifest) {
         return Ok(None);
     }
     log.goes_on();
     Ok(Some(manifest))
 }
 
-/// Whether a piece of a log begins where what was kept before it ends, by the names of files.
+/// Whether a piece of a log begins where what was kept before it ends, by the names of files, and in the same line of time: a server that
+/// took over from another one begins its own, and nobody knows what the other one had committed behind that.
 pub fn follows(before: &Manifest, piece: &Manifest) -> bool {
-    let files = |manifest: &Manifest| -> Vec<u64> {
+    let files = |manifest: &Manifest| -> Vec<(u64, String)> {
         let names = manifest.objects.iter().filter_map(|object| object.name.strip_prefix(LOG));
-        names.filter_map(number_of_file).collect()
+        names.filter_map(|name| Some((number_of_file(name)?, name.get(..8)?.to_owned()))).collect()
     };
-    let (last, first) = (files(before).into_iter().max(), files(piece).into_iter().min());
-    matches!((last, first), (Some(last), Some(first)) if first <= last + 1)
+    match (files(before).into_iter().max(), files(piece).into_iter().min()) {
+        (Some((last, line)), Some((first, of))) => first <= last + 1 && line == of,
+        (None, _) | (_, None) => false,
+    }
 }
 
 /// The number of a file of the log among its like: `000000010000000A000000FE` with the usual 16 MiB a file, 256 of which make the
-/// middle part count one up.
+/// middle part count one up, behind the line of time.
 fn number_of_file(name: &str) -> Option<u64> {
     let high = u64::from_str_radix(name.get(8..16)?, 16).ok()?;
     let low = u64::from_str_radix(name.get(16..24)?, 16).ok()?;

@@ -1,7 +1,7 @@
 //! A SQLite file is copied as one read transaction sees it; where its log is kept, that begins at a place of the log, and what is committed
 //! behind it goes into pieces that are logs of SQLite's own, with the times at which somebody looked.
 
-use super::{Copied, DATABASE, Piece, id_now, newest_before, not_copied};
+use super::{Copied, DATABASE, Piece, newest_before, next_id, not_copied};
 use crate::backups::following;
 use crate::backups::target::Target;
 use crate::backups::{Saying, trouble};
@@ -74,7 +74,7 @@ pub fn copy(
     let mut file = File::open(&copy).map_err(|error| Box::new(trouble::file(&copy, &error)))?;
     writing.add(DATABASE, &mut file).map_err(|failure| trouble::told(&failure))?;
     let point = begun.map(|held| held.place.to_string());
-    Ok(Copied { contents, moment: timestamp(moment), point, log: None })
+    Ok(Copied { contents, moment: timestamp(moment), point, origin: None, log: None })
 }
 
 /// Keeps what was committed since the log was kept last; nothing where no backup has begun it, or where it does not follow.
@@ -129,7 +129,7 @@ impl Cut {
 /// Makes a piece of them.
 pub fn keep(workspace: &Workspace, target: &Target, before: &Manifest, cut: &Cut) -> Result<Manifest, Box<Failure>> {
     let told = |failure| trouble::told(&failure);
-    let id = id_now();
+    let id = next_id(target)?;
     let moments = following::moments(workspace, &target.task_id, (&cut.from, &cut.end), cut.moment);
     let moments = serde_json::to_vec(&moments).unwrap_or_default();
     let mut writing = target.log.begin(&id, target.key.as_ref()).map_err(told)?;
@@ -137,7 +137,9 @@ pub fn keep(workspace: &Workspace, target: &Target, before: &Manifest, cut: &Cut
     writing.add(&format!("{FRAMES}{}", cut.from), &mut file).map_err(told)?;
     writing.add(MOMENTS, &mut &moments[..]).map_err(told)?;
     let engine_version = before.engine_version.clone();
-    let piece = Piece { id: &id, moment: timestamp(cut.moment), point: cut.end.to_string(), engine_version };
+    let (moment, point) = (timestamp(cut.moment), cut.end.to_string());
+    // A place says by itself of which file it is.
+    let piece = Piece { id: &id, moment, point, origin: None, engine_version };
     let manifest = writing.finish(|objects| piece.manifest(target, objects)).map_err(told)?;
     following::forget_moments(workspace, &target.task_id, cut.moment);
     Ok(manifest)

@@ -179,6 +179,7 @@ mod tests {
             completed_at: "2026-01-02T03:04:06.678Z".to_owned(),
             plans: BTreeMap::new(),
             point: None,
+            origin: None,
             objects: files.iter().map(object).collect(),
         }
     }
@@ -188,6 +189,8 @@ mod tests {
         let base = piece("1", &["0000000100000000000000FE", "0000000100000000000000FF"]);
         let next = piece("2", &["0000000100000000000000FF", "000000010000000100000000"]);
         let then = piece("3", &["000000010000000100000001", "00000002.history"]);
+        let of_another_line = piece("3", &["00000002.history", "000000020000000100000001"]);
+        let of = |origin: &str, piece: &Manifest| Manifest { origin: Some(origin.to_owned()), ..piece.clone() };
         let kept = |pieces: &[&Manifest]| -> Vec<(Repository, Manifest)> {
             pieces.iter().map(|piece| (Repository::new("log".into()), (*piece).clone())).collect()
         };
@@ -197,6 +200,14 @@ mod tests {
         assert!(
             must_be_without_gaps(&base, &kept(&[&next, &piece("4", &[])])).is_err(),
             "a piece without files is one"
+        );
+
+        assert!(must_be_without_gaps(&base, &kept(&[&next, &of_another_line])).is_err(), "another server took over");
+        assert!(must_be_without_gaps(&of("7", &base), &kept(&[&of("7", &next), &of("7", &then)])).is_ok());
+        assert!(must_be_without_gaps(&of("7", &base), &kept(&[&of("7", &next), &of("8", &then)])).is_err());
+        assert!(
+            must_be_without_gaps(&base, &kept(&[&of("7", &next)])).is_ok(),
+            "earlier ones do not say whose they are"
         );
 
         let at = |point: &str, piece: Manifest| Manifest { point: Some(point.to_owned()), ..piece };

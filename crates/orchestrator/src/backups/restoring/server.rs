@@ -37,13 +37,14 @@ pub fn restore(
     // A private server that is gone comes back where it was.
     let lost = own.filter(|own| own.address().is_ok_and(|address| address.is_none()));
     let instance = lost.unwrap_or_else(|| of_name(&format!("{}-{}", target.database.name(), manifest.id)));
+    // What cannot come back is said before what is in its way.
+    let until = until(asked, target, manifest)?;
     let made = instance.address().map_err(|failure| trouble::program(&failure))?;
     if made.is_some() {
         let message = format!("`{}` is there already", instance.folder().display());
         let hint = format!("it was restored before; `producer db start {}` starts it", instance.name());
         return Err(Box::new(trouble::in_the_way(message, hint)));
     }
-    let until = until(asked, target, manifest)?;
     let mut restored = planned(target, manifest, until.moment(manifest), instance.folder().to_owned());
     if asked.is_only_shown {
         return Ok(restored);
@@ -59,7 +60,10 @@ pub fn restore(
         }
     };
     restored.address = Some(database.place());
-    let contents = database.contents().unwrap_or(definition.contents);
+    let contents = match until.pieces.is_empty() {
+        true => definition.contents,
+        false => database.contents().unwrap_or(definition.contents),
+    };
     (restored.tables, restored.rows) = (contents.tables.len(), contents.rows());
     for task in &definition.tasks {
         if let Ok(Some(active)) = workspace.seen_plan(&task.task_id) {

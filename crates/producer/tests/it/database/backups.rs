@@ -1,6 +1,7 @@
 //! Backups of a SQLite database: what is restored holds each row, what is damaged is refused, what is there is never written over, and the
 //! runbook does what it says.
 
+use crate::harness::repository;
 use crate::harness::server::{Kind, Server};
 use crate::harness::workspace::{Ended, Workspace, end, files, producer, query};
 use std::fs;
@@ -256,6 +257,13 @@ fn every_moment_of_a_file_comes_back_while_it_is_served() {
     server.terminate();
     assert!(server.wait().success());
     assert_eq!(restored(&[]), "8");
+    let before = folders(&workspace.path().join("kept/rooms")).len();
+    let server = Server::start(Kind::Native, &workspace);
+    wait(|| metrics(&server).contains("backup_log_kept_at_seconds{task=\"rooms\"}"));
+    server.terminate();
+    assert!(server.wait().success());
+    assert_eq!(folders(&workspace.path().join("kept/rooms")).len(), before, "the log was gone on with");
+    assert_eq!(restored(&[]), "8");
     query(&own, "INSERT INTO rooms (number) VALUES (9)");
     let between = now();
     pause();
@@ -273,6 +281,13 @@ fn must_be_counted(workspace: &Workspace, counted: &str) {
     let folder = workspace.path().join("output/integration/task_rooms/monitoring");
     for file in ["backup-alerts.yaml", "backup-dashboard.json"] {
         let text = fs::read_to_string(folder.join(file)).unwrap();
+        // `cargo xtask promtool` has Prometheus' own tool read these.
+        let golden = repository("tests/cases/golden/backups/files/monitoring").join(file);
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::create_dir_all(golden.parent().unwrap()).unwrap();
+            fs::write(&golden, &text).unwrap();
+        }
+        assert_eq!(text, fs::read_to_string(&golden).unwrap(), "`UPDATE_GOLDEN=1` writes {} anew", golden.display());
         let is_of_name = |letter: char| letter.is_ascii_lowercase() || letter == '_';
         let words = text.split(|letter| !is_of_name(letter)).filter(|word| {
             word.starts_with("backup_")
@@ -289,7 +304,7 @@ fn must_be_counted(workspace: &Workspace, counted: &str) {
     }
 }
 
-fn folders(folder: &Path) -> Vec<PathBuf> {
+pub fn folders(folder: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     found.sort();
     found

@@ -45,6 +45,13 @@ fn backups_in_a_bucket_are_signed_for_read_back_and_enough_for_another_machine()
     );
     assert!(buckets.objects(&buckets.folder()).is_empty(), "nobody without the key has put anything there");
 
+    buckets.fill(true);
+    let full = by(&workspace, &["run", "-"], KEY).must_end_with(1).response()["error"].clone();
+    assert_eq!((&full["kind"], &full["code"]), (&"database.backup_recovery".into(), &"IP386".into()), "{full}");
+    assert!(full["cause"].as_str().unwrap().contains("there is no room left"), "{full}");
+    assert!(buckets.objects(&buckets.folder()).is_empty());
+    buckets.fill(false);
+
     let ended = by(&workspace, &["run", "-"], KEY).must_end_with(0);
     assert!(super::verified(&ended).contains(&"a backup was restored: passed".to_owned()));
     assert_eq!(buckets.parts(), 0);

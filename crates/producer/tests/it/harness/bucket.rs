@@ -33,6 +33,7 @@ pub struct Buckets {
 struct Watcher {
     root: PathBuf,
     lies: AtomicBool,
+    is_full: AtomicBool,
     parts: AtomicU64,
 }
 
@@ -54,6 +55,12 @@ impl S3Access for Access {
             None => Err(s3s::s3_error!(AccessDenied, "nobody is let in without a signature")),
         };
         let operation = context.s3_op().name();
+        let answer = match operation {
+            "PutObject" | "UploadPart" if self.0.is_full.load(Ordering::Relaxed) => {
+                Err(s3s::s3_error!(ServiceUnavailable, "there is no room left"))
+            }
+            _ => answer,
+        };
         self.0.parts.fetch_add(u64::from(operation == "UploadPart"), Ordering::Relaxed);
         if let (Some((bucket, key)), "GetObject", true) =
             (context.s3_path().as_object(), operation, self.0.lies.load(Ordering::Relaxed))
@@ -74,7 +81,12 @@ impl Buckets {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join(BUCKET)).unwrap();
         let root = folder.path().to_owned();
-        let watcher = Arc::new(Watcher { root, lies: AtomicBool::new(false), parts: AtomicU64::new(0) });
+        let watcher = Arc::new(Watcher {
+            root,
+            lies: AtomicBool::new(false),
+            is_full: AtomicBool::new(false),
+            parts: AtomicU64::new(0),
+        });
         let mut service = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder.path()).unwrap());
         service.set_auth(SimpleAuth::from_single(KEY_ID, KEY));
         service.set_access(Access(Arc::clone(&watcher)));
@@ -104,6 +116,11 @@ impl Buckets {
     /// From now on what is read is something else than what was written.
     pub fn lie(&self, does: bool) {
         self.watcher.lies.store(does, Ordering::Relaxed);
+    }
+
+    /// From now on nothing is taken, or is again.
+    pub fn fill(&self, is_full: bool) {
+        self.watcher.is_full.store(is_full, Ordering::Relaxed);
     }
 
     /// How many parts of objects were taken.
