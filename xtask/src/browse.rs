@@ -1,5 +1,5 @@
 //! `cargo xtask browse`: the reference page of both servers in a real browser, which calls the API from it, and the diagrams of databases
-//! as Mermaid draws them. Comes in: Chromium on the path; goes out: what was tried, and pictures in the build output. It is no part of the gate: not
+//! as Mermaid draws them, and what a page tells a provider once the visitor has agreed. Comes in: Chromium on the path; goes out: what was tried, and pictures in the build output. It is no part of the gate: not
 //! every machine has a browser, and what holds without one is tested there.
 
 use std::path::{Path, PathBuf};
@@ -10,6 +10,8 @@ use crate::test::{install, install_application_packages, program};
 
 const DRIVER: &str = "xtask/src/browse/drive.js";
 const TASK: &str = "tests/cases/tasks/products-api.yaml";
+const TRACKING: &str = "xtask/src/browse/tracking.js";
+const TRACKED: &str = "xtask/src/browse/tracked.yaml";
 const DIAGRAMS: &str = "xtask/src/browse/diagrams.js";
 /// Databases of few tables, of more and of many.
 const DRAWN: [&str; 3] =
@@ -45,6 +47,18 @@ pub fn run(repository: &Repository) -> Result<ExitCode, String> {
     let status = command.status().map_err(|error| format!("`node` did not start: {error}"))?;
     if !status.success() {
         return Err("the reference page does not work in a browser".to_owned());
+    }
+    let mut command = Command::new("node");
+    command
+        .arg(beside_packages(repository, &folder, TRACKING)?)
+        .arg(repository.root.join("target/debug/producer"))
+        .arg(repository.root.join(TRACKED))
+        .arg(install_application_packages(repository)?)
+        .arg(&browser)
+        .arg(&pictures);
+    let status = command.status().map_err(|error| format!("`node` did not start: {error}"))?;
+    if !status.success() {
+        return Err("what a page tells a provider is not as it must be".to_owned());
     }
     let mut command = Command::new("node");
     command.arg(beside_packages(repository, &folder, DIAGRAMS)?).arg(repository.root.join("target/debug/producer"));

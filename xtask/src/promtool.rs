@@ -1,9 +1,9 @@
 //! `cargo xtask promtool`: what is emitted for Prometheus and Grafana, read by Prometheus' own tool. Comes in: `promtool` on the path and
-//! the golden files; goes out: what it says. It is no part of the gate: not every machine has the tool, and npm has no package of it.
+//! the golden files, and what the binary emits for a task with an integration; goes out: what it says. It is no part of the gate: not every machine has the tool, and npm has no package of it.
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 
 use serde_json::{Value, json};
 
@@ -18,6 +18,10 @@ const ALERTS_TEST: &str = "xtask/src/promtool/alerts.test.yaml";
 const RUNG_BACKUPS: &str = "backups";
 const BACKUPS_TEST: &str = "xtask/src/promtool/backup-alerts.test.yaml";
 const FOLDER: &str = "target/promtool";
+/// A task whose files have every rule and panel about integrations, where those of an API are, and how its alerts are rung.
+const INTEGRATED: &str = "xtask/src/promtool/crm.yaml";
+const INTEGRATED_FILES: &str = "output/integration/task_people/monitoring";
+const INTEGRATED_TEST: &str = "xtask/src/promtool/crm.test.yaml";
 
 /// Reads configuration, rules and the dashboards' expressions of each sample, and rings the alerts of one.
 pub fn run(repository: &Repository) -> Result<ExitCode, String> {
@@ -37,13 +41,10 @@ pub fn run(repository: &Repository) -> Result<ExitCode, String> {
             promtool(&["check", "rules", "backup-alerts.yaml"], &path)?;
         }
         for dashboard in ["grafana-dashboard", "backup-dashboard"] {
-            if !path.join(format!("{dashboard}.json")).exists() {
-                continue;
+            let file = format!("{monitoring}/{dashboard}.json");
+            if repository.root.join(&file).exists() {
+                check_dashboard(&repository.read(&file)?, &format!("{sample}-{dashboard}"), &folder)?;
             }
-            let rules = recording_rules(&repository.read(&format!("{monitoring}/{dashboard}.json"))?)?;
-            let file = format!("{sample}-{dashboard}.yaml");
-            write(&folder.join(&file), &rules)?;
-            promtool(&["check", "rules", &file], &folder)?;
         }
     }
     for (sample, alerts, test) in
@@ -53,7 +54,43 @@ pub fn run(repository: &Repository) -> Result<ExitCode, String> {
         write(&folder.join(format!("of-{alerts}")), &repository.read(test)?)?;
         promtool(&["test", "rules", &format!("of-{alerts}")], &folder)?;
     }
+    integrated(repository, &folder)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The same of an API with an integration, which no golden file has.
+fn integrated(repository: &Repository, folder: &Path) -> Result<(), String> {
+    let status = repository.cargo(&["build", "--workspace"]).status();
+    if !status.is_ok_and(|status| status.success()) {
+        return Err("`cargo build --workspace` failed".to_owned());
+    }
+    let workspace = folder.join("crm");
+    // What an earlier run has left may be another plan.
+    let _ = fs::remove_dir_all(&workspace);
+    fs::create_dir_all(&workspace).map_err(|error| format!("cannot make `{}`: {error}", workspace.display()))?;
+    let mut run = Command::new(repository.root.join("target/debug/producer"));
+    run.args(["run", "--sandbox"]).arg(repository.root.join(INTEGRATED)).current_dir(&workspace);
+    let ended = run.stdin(Stdio::null()).stdout(Stdio::null()).status();
+    if !ended.is_ok_and(|status| status.success()) {
+        return Err(format!("`producer run --sandbox {INTEGRATED}` failed"));
+    }
+    let monitoring = workspace.join(INTEGRATED_FILES);
+    let read = |file: &str| {
+        let path = monitoring.join(file);
+        fs::read_to_string(&path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))
+    };
+    promtool(&["check", "config", "prometheus.yaml"], &monitoring)?;
+    check_dashboard(&read("grafana-dashboard.json")?, "crm-dashboard", folder)?;
+    check_dashboard(&read("integrations-dashboard.json")?, "crm-integrations-dashboard", folder)?;
+    write(&folder.join("crm-alerts.yaml"), &read("alerts.yaml")?)?;
+    write(&folder.join("crm.test.yaml"), &repository.read(INTEGRATED_TEST)?)?;
+    promtool(&["test", "rules", "crm.test.yaml"], folder)
+}
+
+fn check_dashboard(dashboard: &str, name: &str, folder: &Path) -> Result<(), String> {
+    let file = format!("{name}.yaml");
+    write(&folder.join(&file), &recording_rules(dashboard)?)?;
+    promtool(&["check", "rules", &file], folder)
 }
 
 /// The expressions of a dashboard as rules, for `promtool` reads no dashboards. JSON is YAML.

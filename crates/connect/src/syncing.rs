@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use store::sync::SyncState;
 use store::{Store, StoreError};
 use tokio::sync::watch;
@@ -95,8 +95,14 @@ pub struct Standing {
     pub integration: String,
     /// Which records.
     pub sync: String,
-    /// As it was noted last by this process; none: it has not read yet.
+    /// As it was noted last, by whichever server; none: nobody has begun.
     pub state: Option<SyncState>,
+    /// Readings that this process has brought to their end.
+    pub completed: u64,
+    /// Those that went wrong.
+    pub failed: u64,
+    /// How long both have taken together.
+    pub took: Duration,
 }
 
 /// A sync that is carried out.
@@ -172,18 +178,26 @@ impl Syncing {
         let (now, until) = (to_text(now()), to_text(now() + LEASE_MS));
         let state = match self.store.lease_sync(self.id(), &lease, (&now, &until), waits).await {
             Ok(Some(state)) => state,
-            Ok(None) => return LOOKING,
+            Ok(None) => {
+                // What another server notes is told by this one too.
+                if let Ok(Some(state)) = self.store.sync_state(self.id()).await {
+                    self.stands(&state);
+                }
+                return LOOKING;
+            }
             Err(error) => {
                 tracing::warn!(error = %error, sync = %self.plan.name, "what has changed at a provider is not read: the database does not answer");
                 return LOOKING;
             }
         };
         let pause = sync.pause(&self.account.manifest);
+        let begun = Instant::now();
         let mut reading = Reading { sync, lease: lease.clone(), state, pause };
         let ended = tokio::select! {
             ended = self.reading(&mut reading, !waits) => ended,
             () = self.extending(&lease) => return LOOKING,
         };
+        self.counted(&ended, begun.elapsed());
         self.ended(&mut reading, ended).await
     }
 
@@ -194,6 +208,17 @@ impl Syncing {
             // What is said too late is found out when the next page is noted.
             let _ = self.store.extend_sync(self.id(), lease, &to_text(now() + LEASE_MS)).await;
         }
+    }
+
+    /// Counts a reading that has ended, unless somebody else reads on.
+    fn counted(&self, ended: &Result<(), Stopped>, took: Duration) {
+        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        match ended {
+            Ok(()) => standing.completed += 1,
+            Err(Stopped::LeaseLost) => return,
+            Err(Stopped::Database(_) | Stopped::Later(_) | Stopped::Provider(_)) => standing.failed += 1,
+        }
+        standing.took += took;
     }
 
     /// Notes how a reading ended, and gives it back.

@@ -1,5 +1,5 @@
 //! A dashboard for Grafana over the metrics that both servers count. Comes in: the plan; goes out: JSON as Grafana imports it. Limits and
-//! events have panels only where the plan has any; backups of a database have a dashboard of their own. No expression names a metric that the servers do not count: a test asks them.
+//! events have panels only where the plan has any; backups of a database and integrations have dashboards of their own. No expression names a metric that the servers do not count: a test asks them.
 
 use plan::database::Backup;
 use plan::{DatabaseTaskPlan, Plan};
@@ -152,6 +152,121 @@ pub fn of_backups(plan: &DatabaseTaskPlan, backup: &Backup) -> String {
     let uid: String = format!("backups-{task}").chars().take(UID_LENGTH).collect();
     let description = format!("Backups of the database of {task}, from the /metrics of `producer serve`.");
     document((&title, &uid, &description, "backups"), Vec::new(), placed(panels))
+}
+
+/// Over what both servers count of deliveries, and of records that come in where `reads`.
+pub fn of_integrations(plan: &Plan, reads: bool) -> String {
+    let api = plan.api.name.as_str();
+    let own = format!("job=\"{api}\"");
+    let rate = |metric: &str| format!("sum by (integration) (rate({metric}[$__rate_interval]))");
+    // Every server tells the same of what stands in the database.
+    let most = |by: &str, metric: &str| format!("max by ({by}) ({metric}{{{own}}})");
+    let attempts = format!("delivery_attempts_total{{{own}}}");
+    let failed = format!("delivery_attempts_total{{{own}, outcome!=\"delivered\"}}");
+    let took = format!("delivery_attempt_seconds_total{{{own}}}");
+    let panel = |title, description, unit, queries| Panel { title, description, unit, columns: 12, queries };
+    let mut panels = vec![
+        panel(
+            "Attempts, by outcome",
+            "Attempts to deliver a second.",
+            "ops",
+            vec![(
+                format!("sum by (integration, outcome) (rate({attempts}[$__rate_interval]))"),
+                "{{integration}} {{outcome}}",
+            )],
+        ),
+        panel(
+            "Failed",
+            "Which part of the attempts failed.",
+            "percentunit",
+            vec![(format!("{} / {}", rate(&failed), rate(&attempts)), "{{integration}}")],
+        ),
+        panel(
+            "Latency",
+            "How long an attempt takes, in the mean.",
+            "s",
+            vec![(format!("{} / {}", rate(&took), rate(&attempts)), "{{integration}}")],
+        ),
+        panel(
+            "Backlog",
+            "Deliveries that have not come out well yet.",
+            "short",
+            vec![(most("integration, state", "deliveries"), "{{integration}} {{state}}")],
+        ),
+        panel(
+            "Oldest",
+            "How long ago the oldest of them was made.",
+            "s",
+            vec![(most("integration, state", "delivery_oldest_seconds"), "{{integration}} {{state}}")],
+        ),
+        panel(
+            "Since the last success",
+            "Time since a delivery came out well last.",
+            "s",
+            vec![(
+                format!("time() - {}", most("integration", "delivery_last_success_timestamp_seconds")),
+                "{{integration}}",
+            )],
+        ),
+    ];
+    if reads {
+        panels.extend([
+            panel(
+                "Records that come in",
+                "Records a second that were read, and that were left out.",
+                "ops",
+                vec![
+                    (
+                        format!("max by (integration, sync) (rate(sync_records_total{{{own}}}[$__rate_interval]))"),
+                        "{{integration}} {{sync}}",
+                    ),
+                    (
+                        format!(
+                            "max by (integration, sync) (rate(sync_records_left_out_total{{{own}}}[$__rate_interval]))"
+                        ),
+                        "{{integration}} {{sync}} left out",
+                    ),
+                ],
+            ),
+            panel(
+                "How far behind",
+                "Time since changes there were here, and since everything was read last.",
+                "s",
+                vec![
+                    (
+                        format!("time() - ({} > 0)", most("integration, sync", "sync_changed_until_timestamp_seconds")),
+                        "{{integration}} {{sync}} changes",
+                    ),
+                    (
+                        format!("time() - ({} > 0)", most("integration, sync", "sync_last_success_timestamp_seconds")),
+                        "{{integration}} {{sync}} last success",
+                    ),
+                ],
+            ),
+            panel(
+                "Readings that fail",
+                "How often in a row reading has gone wrong.",
+                "short",
+                vec![(most("integration, sync", "sync_failures"), "{{integration}} {{sync}}")],
+            ),
+            panel(
+                "Length of readings",
+                "How long a reading takes, in the mean.",
+                "s",
+                vec![(
+                    format!(
+                        "sum by (integration, sync) (rate(sync_reading_seconds_total{{{own}}}[$__rate_interval])) \
+                         / sum by (integration, sync) (rate(sync_readings_total{{{own}}}[$__rate_interval]))"
+                    ),
+                    "{{integration}} {{sync}}",
+                )],
+            ),
+        ]);
+    }
+    let title = format!("Integrations of the {api} API");
+    let uid: String = format!("integrations-{api}").chars().take(UID_LENGTH).collect();
+    let description = format!("What the {api} API tells others and reads from them, from its /metrics.");
+    document((&title, &uid, &description, "integrations"), Vec::new(), placed(panels))
 }
 
 fn requests(api: &str) -> Vec<Panel> {

@@ -70,6 +70,10 @@ pub fn files(plan: &Plan, beside: &[&Beside<'_>]) -> Result<Files, EmitError> {
         files.insert("documentation/postman-collection.json".to_owned(), collection::collection(plan));
     }
     files.insert("monitoring/grafana-dashboard.json".to_owned(), dashboard::dashboard(plan));
+    if node::delivers(plan, &services) {
+        let reads = services.iter().any(Integrated::reads);
+        files.insert("monitoring/integrations-dashboard.json".to_owned(), dashboard::of_integrations(plan, reads));
+    }
     let brought = beside.iter().map(|other| other.plan()).filter(|plan| !plan.api.endpoints.is_empty());
     let answered: Vec<&Plan> = std::iter::once(plan).chain(brought).collect();
     files.insert("documentation/openapi.json".to_owned(), openapi(&answered));

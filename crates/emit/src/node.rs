@@ -10,6 +10,7 @@ pub mod names;
 mod procedure;
 pub mod script;
 pub mod service;
+pub mod tracking;
 mod value;
 mod wiring;
 
@@ -324,6 +325,12 @@ fn migrations_beside<'a>(plan: &Plan, services: &[Integrated<'a>]) -> Vec<(&'a T
 fn service_files(services: &[Integrated<'_>]) -> Result<Files, EmitError> {
     let mut files = Files::new();
     for Integrated { plan, service, module, stem } in services {
+        if let Some(text) = tracking::tracking(service) {
+            let types = service.manifest.provider.service_types.first();
+            let path = format!("services/{}-tracking.js", types.map_or(stem.as_str(), |one| one.as_str()));
+            let path = if files.contains_key(&path) { format!("services/{stem}-tracking.js") } else { path };
+            files.insert(path, text);
+        }
         let Ok(module) = module else { continue };
         let provider = &service.manifest.provider;
         files.insert(format!("services/{stem}-integration.js"), module.text.clone());
@@ -393,7 +400,7 @@ fn rendered(plan: &Plan, services: &[Integrated<'_>], application: &driver::Appl
         endpoints => !plan.api.endpoints.is_empty(),
         mails => !plan.api.mails.is_empty(),
         subscribers => plan.api.subscribers.is_some(),
-        delivers => plan.api.subscribers.is_some() || !plan.api.mails.is_empty() || !services.is_empty(),
+        delivers => delivers(plan, services),
         suppresses => plan.has_suppressions(),
         shares_secret => plan.shares_secret() || services.iter().any(|one| one.plan.keeps_tokens()),
         mail_languages => languages(&plan.api.mails),
@@ -434,6 +441,11 @@ fn rendered(plan: &Plan, services: &[Integrated<'_>], application: &driver::Appl
     for (path, template, comment) in templates {
         files.insert(path.to_owned(), generated(plan, comment, &render(template, &view)));
     }
+}
+
+/// Whether anything leaves the outbox: to services, to subscribers, as mails.
+pub fn delivers(plan: &Plan, services: &[Integrated<'_>]) -> bool {
+    plan.api.subscribers.is_some() || !plan.api.mails.is_empty() || !services.is_empty()
 }
 
 /// What the application sends at which event, as pieces: it only puts values in.

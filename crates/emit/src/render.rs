@@ -34,6 +34,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("backup-alerts.yaml", include_str!("../templates/backup-alerts.yaml")),
     ("prometheus.yaml", include_str!("../templates/prometheus.yaml")),
     ("client.js", include_str!("../templates/client.js")),
+    ("tracking.js", include_str!("../templates/tracking.js")),
     ("client.d.ts", include_str!("../templates/client.d.ts")),
     ("README.md", include_str!("../templates/README.md")),
     ("documentation.md", include_str!("../templates/documentation.md")),

@@ -14,11 +14,29 @@ pub struct Browser {
     pub consent: Consent,
     /// The scripts, in the order in which they are loaded.
     pub scripts: Vec<Text>,
+    /// Functions that note what they are given in a list of the page until a script comes that reads it: each with the list.
+    #[serde(default)]
+    pub queues: Entries<String, String>,
     /// What the page's content security policy must allow: directives with their sources.
     pub policy: Entries<String, Vec<String>>,
     /// The calls that begin it.
     #[serde(default)]
     pub start: Vec<BrowserCall>,
+    /// The calls with which it goes on, where the visitor had withdrawn and agrees again.
+    #[serde(default)]
+    pub again: Vec<BrowserCall>,
+    /// The calls that end it, where the visitor withdraws.
+    #[serde(default)]
+    pub stop: Vec<BrowserCall>,
+    /// A variable of the page by which its scripts know that they must be silent.
+    #[serde(default)]
+    pub switched_off_by: Option<Text>,
+    /// Cookies that it keeps, which go when the visitor withdraws; a name may end with `*`.
+    #[serde(default)]
+    pub cookies: Vec<String>,
+    /// What requests to our server say of the visitor: a field with the call whose last argument is called with it.
+    #[serde(default)]
+    pub identifies: Entries<FieldName, BrowserCall>,
     /// The calls at each point.
     #[serde(default)]
     pub points: Entries<EventName, BrowserPoint>,
@@ -54,4 +72,7 @@ pub struct BrowserCall {
     /// What it is given; `event.NAME` is a field of what happened.
     #[serde(default)]
     pub arguments: Vec<Template>,
+    /// Whether the time of the visit is given behind them.
+    #[serde(default)]
+    pub with_time: bool,
 }

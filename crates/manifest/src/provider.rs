@@ -253,6 +253,9 @@ pub struct Setting {
     /// Where the user finds it.
     #[serde(default)]
     pub find: Option<String>,
+    /// What the response calls it, where it shows it.
+    #[serde(default)]
+    pub shown_as: Option<FieldName>,
 }
 
 /// Where a provider lives.

@@ -1,6 +1,8 @@
 //! Credentials that end by themselves: the plan of a service comes in with what the workspace keeps, when each of them ends goes out,
 //! and what to do before. No value is part of it.
 
+use crate::integrations::CredentialEnd;
+use crate::run::timestamp;
 use crate::workspace::Workspace;
 use jiff::{SignedDuration, Timestamp};
 use manifest::authentication::{Authentication, Grant};
@@ -24,6 +26,13 @@ pub(crate) struct Ending {
     ends_at: Timestamp,
     /// What to do.
     help: String,
+}
+
+impl Ending {
+    /// As a status shows it.
+    pub fn shown(&self) -> CredentialEnd {
+        CredentialEnd { credential: self.name.clone(), ends_at: timestamp(self.ends_at) }
+    }
 }
 
 /// Everything of a service that ends, as far as anybody knows: a credential so long after it was set as the manifest says, and a token

@@ -21,8 +21,9 @@ use connect::client::Client;
 use jiff::Timestamp;
 use manifest::point::{Calls, Point};
 use manifest::provider::Check;
-use plan::service::{ServicePlan, ServicePoint, System};
+use plan::service::{AccountValue, ServicePlan, ServicePoint, System, ValueSource};
 use plan::{EventDeclaration, Phase, TaskPlan};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use vocab::{EventName, FieldName};
@@ -249,5 +250,22 @@ pub(crate) fn shown(plan: &ServicePlan, verification: &[Verification], site: &st
         _ => "not_verified",
     };
     let webhook_url = plan.intake.as_ref().map(|intake| format!("{site}{}", intake.path));
-    Integration { service: plan.manifest.provider.provider.to_string(), status, webhook_url }
+    Integration {
+        service: plan.manifest.provider.provider.to_string(),
+        status,
+        webhook_url,
+        settings: shown_settings(plan),
+    }
+}
+
+/// What the manifest has shown of what the task says; where a secret store or the environment say it, it is nobody's to read.
+fn shown_settings(plan: &ServicePlan) -> BTreeMap<String, String> {
+    let shown = |value: &AccountValue| {
+        let setting = plan.manifest.provider.settings.get(value.name.as_str())?;
+        match &value.from {
+            ValueSource::Plain(text) => Some((setting.shown_as.as_ref()?.to_string(), text.clone())),
+            ValueSource::Environment(_) | ValueSource::Secret(_) | ValueSource::Default => None,
+        }
+    };
+    plan.account.iter().filter_map(shown).collect()
 }

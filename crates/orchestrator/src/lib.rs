@@ -16,6 +16,7 @@ mod failure;
 mod granted;
 mod instances;
 mod integration;
+mod integrations;
 mod interrupted;
 mod issuing;
 mod keys;
@@ -70,6 +71,7 @@ pub use deliveries::{
 pub use dialect::finding::{Finding, Mend};
 pub use failure::{Failure, FailureKind};
 pub use instances::{ServerFailure, ServerStatus, servers, start_servers, stop_servers};
+pub use integrations::{CredentialEnd, IntegrationStatus, Stands, SyncStatus, look_at_integrations};
 pub use keys::{KeyFailure, KeyStatus, ListedKey, RotatedKey, create_key, list_keys, revoke_key, rotate_key};
 pub use mails::{ListedMail, MailsFailure, list_mails, preview_mail};
 pub use optimize::{Optimization, optimize, optimize_known};

@@ -3,6 +3,7 @@
 use crate::failure::{Failure, FailureKind};
 use plan::Phase;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use vocab::Diagnostic;
 
 /// The answer to one task.
@@ -125,6 +126,9 @@ pub struct Integration {
     /// Where its calls arrive, where it makes any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook_url: Option<String>,
+    /// What else tells it from another one of the provider, as its manifest has it shown: `list_id`.
+    #[serde(flatten)]
+    pub settings: BTreeMap<String, String>,
 }
 
 /// What is known of the whole.

@@ -1,8 +1,10 @@
-//! The tasks of a workspace as they stand: what is on disk and who serves comes in, one record a task goes out. Changes nothing.
+//! The tasks of a workspace as they stand: what is on disk and who serves comes in, one record a task goes out. Changes nothing. What only
+//! a database knows is asked by `integrations`.
 
 use crate::backups;
 use crate::ending;
 use crate::instances::{self, ServerStatus};
+use crate::integrations::IntegrationStatus;
 use crate::serving::{routes, running_server};
 use crate::workspace::{RunningServer, TaskEnd, Workspace, WorkspaceFailure};
 use jiff::Timestamp;
@@ -11,7 +13,7 @@ use std::path::PathBuf;
 use vocab::TaskId;
 
 /// One task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TaskStatus {
     /// Its id.
     pub task_id: String,
@@ -34,6 +36,9 @@ pub struct TaskStatus {
     /// The private server of its database.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<ServerStatus>,
+    /// How what it tells others and reads from them stands, once its database was asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub integrations: Vec<IntegrationStatus>,
 }
 
 /// Why the status of a task cannot be told.
@@ -105,6 +110,7 @@ fn status_of(
         routes: Vec::new(),
         served_at,
         server: None,
+        integrations: Vec::new(),
     };
     if let Some(TaskEnd { status: ended, at, error, warnings, folder }) = end {
         status = TaskStatus { status: ended, at: Some(at), error, warnings, folder, ..status };

@@ -38,7 +38,7 @@ async fn main() -> ExitCode {
         Command::Run(run) => pipeline::run(&run).await,
         Command::Check(check) => pipeline::check(&check),
         Command::Serve(serve) => pipeline::serve(&serve.place, &serve.listen.listen).await,
-        Command::Status(status) => pipeline::status(&status),
+        Command::Status(status) => pipeline::status(&status).await,
         Command::Schema => show::schema(&orchestrator::json_schema()).map(|()| pipeline::COMPLETED),
         Command::Keys(KeysCommand::Create { name, expires, scopes, place }) => {
             pipeline::create_key(&place, &name, expires.as_deref(), &scopes)

@@ -170,11 +170,19 @@ pub fn check(check: &Check) -> Ended {
     Ok(if vocab::diagnostic::has_errors(&findings) { INVALID } else { COMPLETED })
 }
 
-pub fn status(asked: &Status) -> Ended {
+pub async fn status(asked: &Status) -> Ended {
     let workspace = Workspace::new(&asked.place.workspace);
     match &asked.task_id {
-        Some(id) => show::status(&orchestrator::status(&workspace, id)?, asked.format)?,
-        None => show::statuses(&orchestrator::statuses(&workspace)?, asked.format)?,
+        Some(id) => {
+            let mut task = orchestrator::status(&workspace, id)?;
+            orchestrator::look_at_integrations(&workspace, std::slice::from_mut(&mut task)).await;
+            show::status(&task, asked.format)?;
+        }
+        None => {
+            let mut tasks = orchestrator::statuses(&workspace)?;
+            orchestrator::look_at_integrations(&workspace, &mut tasks).await;
+            show::statuses(&tasks, asked.format)?;
+        }
     }
     Ok(COMPLETED)
 }

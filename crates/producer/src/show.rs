@@ -3,8 +3,9 @@
 use crate::arguments::{Format, Listing};
 use miette::{LabeledSpan, MietteDiagnostic, NamedSource, Report};
 use orchestrator::{
-    Agreed, ListedDelivery, ListedKey, ListedMail, ListedProvider, ListedSecret, ProviderState, Response, ServerStatus,
-    Serving, ShownDelivery, Simulating, Source, SuppressedAddress, TaskStatus, TriedOperation, TriedProvider,
+    Agreed, IntegrationStatus, ListedDelivery, ListedKey, ListedMail, ListedProvider, ListedSecret, ProviderState,
+    Response, ServerStatus, Serving, ShownDelivery, Simulating, Source, SuppressedAddress, TaskStatus, TriedOperation,
+    TriedProvider,
 };
 use plan::TaskPlan;
 use std::error::Error;
@@ -126,6 +127,11 @@ pub fn statuses(tasks: &[TaskStatus], format: Listing) -> Result<(), Box<dyn Err
         writeln!(out)?;
         out.write_all(server_table(&servers).as_bytes())?;
     }
+    let integrations: Vec<&IntegrationStatus> = tasks.iter().flat_map(|task| &task.integrations).collect();
+    if !integrations.is_empty() {
+        writeln!(out)?;
+        out.write_all(integration_table(&integrations).as_bytes())?;
+    }
     if tasks.iter().any(|task| task.error.is_some() || !task.warnings.is_empty()) {
         eprintln!("`producer status TASK` says more about one");
     }
@@ -145,6 +151,77 @@ pub fn servers(servers: &[ServerStatus], format: Listing) -> Result<(), Box<dyn 
     }
     out.write_all(server_table(&servers.iter().collect::<Vec<_>>()).as_bytes())?;
     Ok(())
+}
+
+/// Integrations and what they read, a line each. Deliveries of `mail` are those of the whole database.
+fn integration_table(integrations: &[&IntegrationStatus]) -> String {
+    let head =
+        ["INTEGRATION", "SERVICE", "STATUS", "LAST SUCCESS", "FAILED", "LATENCY", "WAITING", "OLDEST", "GIVEN UP"];
+    let mut rows = vec![head.map(ToOwned::to_owned)];
+    for one in integrations {
+        rows.push([
+            one.integration.clone(),
+            one.service.clone(),
+            one.status.as_str().to_owned(),
+            or_dash(one.last_success.as_ref()),
+            or_dash(failed_part(one).as_ref()),
+            or_dash(one.latency_ms.map(|ms| format!("{ms} ms")).as_ref()),
+            one.waiting.to_string(),
+            or_dash(one.oldest.as_ref()),
+            one.given_up.to_string(),
+        ]);
+        rows.extend(one.syncs.iter().map(|sync| {
+            [
+                format!("{}: {}", one.integration, sync.sync),
+                format!("{} in", one.service),
+                sync.status.as_str().to_owned(),
+                or_dash(sync.last_success.as_ref()),
+                format!("{} in a row", sync.failures),
+                "-".to_owned(),
+                "-".to_owned(),
+                or_dash(sync.changed_until.as_ref()),
+                format!("{} left out", sync.left_out),
+            ]
+        }));
+    }
+    rows.dedup();
+    table(&rows)
+}
+
+/// `3% of 120`.
+fn failed_part(one: &IntegrationStatus) -> Option<String> {
+    one.error_rate.map(|rate| format!("{:.0}% of {}", rate * 100.0, one.attempts))
+}
+
+fn integration_rows(one: &IntegrationStatus) -> Vec<[String; 2]> {
+    let said = |what: &str, told: Option<String>| told.map(|told| format!("{what} {told}"));
+    let waits = match &one.oldest {
+        Some(oldest) => format!("{} wait since {oldest}", one.waiting),
+        None => format!("{} wait", one.waiting),
+    };
+    let latency =
+        one.latency_ms.zip(one.latency_p95_ms).map(|(half, most)| format!("{half} ms (95 of 100: {most} ms)"));
+    let mut words = vec![format!("{} ({}): {}", one.integration, one.service, one.status.as_str())];
+    words.extend(said("last success", one.last_success.clone()));
+    words.extend(failed_part(one).map(|part| format!("{part} attempts within an hour failed")));
+    words.extend(said("an attempt takes", latency));
+    words.extend([waits, format!("{} given up", one.given_up)]);
+    words.extend(one.problem.iter().map(|problem| format!("the last problem: {problem}")));
+    let mut rows = vec![["integration".to_owned(), words.join(", ")]];
+    rows.extend(one.ends.iter().map(|end| ["ends".to_owned(), format!("{} on {}", end.credential, end.ends_at)]));
+    rows.extend(one.syncs.iter().map(|sync| {
+        let mut words = vec![format!("{}: {}", sync.sync, sync.status.as_str())];
+        words.extend(said("last success", sync.last_success.clone()));
+        words.extend(said("changes are here until", sync.changed_until.clone()));
+        words.extend(said("read next", sync.due_at.clone()));
+        words.push(format!(
+            "{} records read, {} left out, {} failures in a row",
+            sync.records, sync.left_out, sync.failures
+        ));
+        words.extend(sync.problem.iter().map(|problem| format!("the last problem: {problem}")));
+        ["sync".to_owned(), words.join(", ")]
+    }));
+    rows
 }
 
 fn server_table(servers: &[&ServerStatus]) -> String {
@@ -178,6 +255,7 @@ pub fn status(task: &TaskStatus, format: Listing) -> Result<(), Box<dyn Error>> 
             .iter()
             .map(|server| ["server".to_owned(), format!("{}, {} at {}", server.name, server.state, server.address)]),
     );
+    rows.extend(task.integrations.iter().flat_map(integration_rows));
     rows.extend(task.routes.iter().map(|route| ["route".to_owned(), route.clone()]));
     rows.extend(task.warnings.iter().map(|warning| ["warning".to_owned(), warning.clone()]));
     rows.extend(task.error.iter().map(|error| ["error".to_owned(), error.clone()]));

@@ -3,10 +3,12 @@
 
 mod read;
 mod round;
+mod standing;
 pub(crate) mod words;
 
 pub use read::{AttemptRow, Backlog, DeliveryFilter, DeliveryRow, Replayed};
 pub(crate) use round::deliver_to;
+pub use standing::{ATTEMPTS_READ, DeliveryStanding, LateAttempt};
 
 use std::collections::BTreeSet;
 

@@ -49,6 +49,17 @@ impl Store {
         rows.iter().map(state).collect()
     }
 
+    /// How far one of them has come; none: nobody has begun.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn sync_state(&self, (integration, sync): (&str, &str)) -> Result<Option<SyncState>, StoreError> {
+        let query = format!("SELECT {COLUMNS} FROM sync_states WHERE integration = ? AND sync = ?");
+        let parameters = [integration, sync].map(|text| Datum::Text(text.to_owned())).to_vec();
+        let rows = self.read(Words(self.engine()).text(&query).into(), parameters).await?;
+        rows.first().map(state).transpose()
+    }
+
     /// Takes a sync until then, unless somebody else has it or it is not due: without `waits` it is due whenever it is asked for. What
     /// nobody has begun yet begins.
     ///

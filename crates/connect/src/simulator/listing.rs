@@ -34,18 +34,15 @@ pub(super) struct Chosen {
 }
 
 /// Chooses; or says which parameter makes no sense.
-pub(super) fn choose<'a>(setup: &Setup, asked: &Asked<'a>, all: &[Value]) -> Result<Chosen, &'a str> {
+pub(super) fn choose<'a>(setup: &Setup, asked: &Asked<'a>, all: Vec<&Value>) -> Result<Chosen, &'a str> {
     let says = &asked.request.says;
-    let mut filtered: Vec<&Value> = all
-        .iter()
-        .filter(|item| {
-            asked.filters.iter().all(|(name, at)| match at_member(says, &form::steps(name)) {
-                Some(wanted) => first(item, at).map(as_text) == Some(as_text(wanted)),
-                None => true,
-            })
-        })
-        .filter(|item| is_new_enough(setup, asked, item))
-        .collect();
+    let wanted =
+        asked.filters.iter().filter_map(|(name, at)| Some((at, as_text(at_member(says, &form::steps(name))?))));
+    let wanted: Vec<(&Pointer, String)> = wanted.collect();
+    let since = since(setup, asked);
+    let mut filtered = all;
+    filtered.retain(|item| wanted.iter().all(|(at, wanted)| first(item, at).map(as_text).as_ref() == Some(wanted)));
+    filtered.retain(|item| since.iter().all(|since| since.is_met_by(item)));
     if let Some(Ordered { at, most }) = ordered(setup, asked) {
         filtered.sort_by_cached_key(|item| first(item, at).map(as_text).as_deref().map(moment));
         filtered.truncate(most);
@@ -172,19 +169,32 @@ fn next(asked: &Asked<'_>, items: &[Value], begin: usize, cursor: Option<&str>) 
     }
 }
 
-/// Whether an item is not older than asked. Which parameter says since when is told by the sync that reads with this operation.
-fn is_new_enough(setup: &Setup, asked: &Asked<'_>, item: &Value) -> bool {
-    let Some(name) = asked.route.operation.as_deref() else { return true };
-    let Some(operation) = setup.manifest.operations.get(name) else { return true };
-    setup.manifest.syncs.iter().filter(|(_, sync)| sync.read.as_str() == name).all(|(_, sync)| {
-        let Some(cursor) = &sync.cursor else { return true };
+/// How old an item may be; what is no time is compared as a text, behind all times.
+struct Since<'s> {
+    at: &'s Pointer,
+    from: Result<i64, String>,
+}
+
+impl Since<'_> {
+    fn is_met_by(&self, item: &Value) -> bool {
+        let at = first(item, self.at).map(as_text);
+        at.is_none_or(|at| moment(&at).ok_or(at) >= self.from)
+    }
+}
+
+/// Which parameter says since when is told by the sync that reads with this operation.
+fn since<'s>(setup: &'s Setup, asked: &Asked<'_>) -> Vec<Since<'s>> {
+    let Some(name) = asked.route.operation.as_deref() else { return Vec::new() };
+    let Some(operation) = setup.manifest.operations.get(name) else { return Vec::new() };
+    let syncs = setup.manifest.syncs.iter().filter(|(_, sync)| sync.read.as_str() == name);
+    let since = syncs.filter_map(|(_, sync)| {
+        let cursor = sync.cursor.as_ref().filter(|cursor| !cursor.of_answer)?;
         let is_since = |known: &Reference| *known == Reference::Input(cursor.into.clone());
-        let Some(Place::Member(steps)) = super::setup::place(operation, &is_since) else { return true };
-        let Some(since) = at_member(&asked.request.says, &steps).map(as_text) else { return true };
-        let Some(at) = first(item, &cursor.at).map(as_text).filter(|_| !cursor.of_answer) else { return true };
-        // What is no time is compared as a text, behind all times.
-        moment(&at).ok_or(at) >= moment(&since).ok_or(since)
-    })
+        let Some(Place::Member(steps)) = super::setup::place(operation, &is_since) else { return None };
+        let since = at_member(&asked.request.says, &steps).map(as_text)?;
+        Some(Since { at: &cursor.at, from: moment(&since).ok_or(since) })
+    });
+    since.collect()
 }
 
 /// Where a list stands in the order of its changes, and ends after so many.

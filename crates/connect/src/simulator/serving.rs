@@ -234,8 +234,7 @@ impl Simulator {
         let wanted = route.of.as_ref().map(|of| fill::text(&of.is, &given)).transpose()?.flatten();
         let about = match (&route.of, wanted) {
             (Some(of), Some(wanted)) => {
-                let is_it = |value: &Value| fill::first(value, &of.at).is_some_and(|told| as_text(told) == wanted);
-                let found = self.shelves.all(of.kind.as_str()).find(|(_, value)| is_it(value));
+                let found = self.shelves.find(of.kind.as_str(), &of.at, &wanted);
                 match found.map(|(id, value)| (id.to_owned(), value.clone())) {
                     Some((id, value)) => Some(Part { kind: of.kind.to_string(), id, value }),
                     None => return Err(of.missing.clone().map_or(No::NotFound, No::Own)),
@@ -281,14 +280,15 @@ impl Simulator {
             }
             (RouteAction::Lists { object, answer, page, filters, only }, _) => {
                 let kind = object.as_str();
-                let mut all: Vec<Value> = Vec::new();
+                let mut all: Vec<&Value> = Vec::new();
                 for (_, value) in self.shelves.all(kind) {
                     if first_failing(only, value, &given)?.is_none() {
-                        all.push(self.setup.shown_value(kind, value, false));
+                        all.push(value);
                     }
                 }
                 let asked = listing::Asked { route: &self.setup.routes[number], page: page.as_ref(), filters, request };
-                let chosen = listing::choose(&self.setup, &asked, &all).map_err(|at| No::Invalid(at.to_owned()))?;
+                let mut chosen = listing::choose(&self.setup, &asked, all).map_err(|at| No::Invalid(at.to_owned()))?;
+                chosen.items.iter_mut().for_each(|item| *item = self.setup.shown_value(kind, item, false));
                 let given = Given { list: Some(&chosen.items), ..given };
                 let answer = fill::document(answer, &given)?.unwrap_or_else(nothing);
                 let (answer, headers) = listing::finish(&self.setup, &asked, &chosen, answer);

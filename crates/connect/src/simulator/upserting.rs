@@ -7,7 +7,7 @@ use super::request::nothing;
 use super::serving::{Done, No, Part, change, first_failing, make, new_id};
 use super::setup::Setup;
 use super::shelf::Shelves;
-use crate::fill::{self, as_text};
+use crate::fill;
 use manifest::simulator::Upserts;
 use serde_json::Value;
 
@@ -36,8 +36,7 @@ pub(super) fn upsert(
         let Some(wanted) = fill::text(&upserts.is, &given)? else {
             return Err(No::Invalid(upserts.at.to_string()));
         };
-        let is_it = |value: &Value| fill::first(value, &upserts.at).is_some_and(|told| as_text(told) == wanted);
-        let known = shelves.all(kind).find(|(_, value)| is_it(value));
+        let known = shelves.find(kind, &upserts.at, &wanted);
         let part = match known.map(|(id, value)| (id.to_owned(), value.clone())) {
             Some((id, mut value)) => {
                 if let (Value::Object(members), Some(new)) = (&mut value, item.get(&upserts.over)) {

@@ -4,6 +4,7 @@
 use crate::node;
 use crate::render::capitalised;
 use manifest::Manifest;
+use manifest::browser::Browser;
 use manifest::operation::{Idempotency, IfReplyIsLost, Operation, Request};
 use manifest::outcome::{ErrorRule, Meaning, When};
 use manifest::point::{Calls, Point};
@@ -29,6 +30,7 @@ pub fn view(whole: &Plan, plan: &ServicePlan) -> Value {
         account => plan.account.iter().map(|value| account(provider, value)).collect::<Vec<_>>(),
         points => plan.points.iter().map(|asked| point(&plan.manifest, asked)).collect::<Vec<_>>(),
         operations => plan.manifest.operations.iter().map(|(name, known)| operation(plan, name.as_str(), known)).collect::<Vec<_>>(),
+        page => plan.manifest.browser.as_ref().map(|browser| page(plan, browser)),
         webhooks => plan.manifest.webhooks.as_ref().map(|known| webhooks(known, plan.intake.as_ref().map_or("", |intake| &intake.path))),
         syncs => plan.syncs.iter().map(|known| sync(plan, known)).collect::<Vec<_>>(),
         rules => provider.errors.rules.iter().map(rule).collect::<Vec<_>>(),
@@ -38,6 +40,16 @@ pub fn view(whole: &Plan, plan: &ServicePlan) -> Value {
         longest_wait => provider.wait.most_seconds,
         troubles => Trouble::ALL.into_iter().filter(|known| known.concerns(plan)).map(|known| trouble(plan, known)).collect::<Vec<_>>(),
         rates => provider.rates.iter().map(|(_, rate)| rate_words(rate, plan.system)).collect::<Vec<_>>(),
+    }
+}
+
+fn page(plan: &ServicePlan, browser: &Browser) -> Value {
+    let identifies: Vec<String> = browser.identifies.iter().map(|(name, _)| format!("`{name}`")).collect();
+    context! {
+        file => plan.manifest.provider.service_types.first().map_or("", |one| one.as_str()),
+        consent => node::tracking::consent(browser),
+        policy => node::tracking::directives(browser),
+        identifies => identifies.join(" and "),
     }
 }
 

@@ -55,9 +55,16 @@ fn names_once(manifest: &Manifest, at: &At, findings: &mut Findings) {
     }
 }
 
+/// What a response calls its own of an integration.
+const OF_RESPONSE: [&str; 3] = ["service", "status", "webhook_url"];
+
 fn settings(manifest: &Manifest, at: &At, findings: &mut Findings) {
     let scope = Scope::new(manifest, "in a default").with_site();
     for (name, setting) in manifest.provider.settings.iter() {
+        if let Some(shown) = setting.shown_as.as_ref().filter(|shown| OF_RESPONSE.contains(&shown.as_str())) {
+            let message = format!("a response says something else under `{shown}`");
+            findings.add(&at.to(name).to("shown_as"), Rule::Contradiction, message, "call it otherwise: `list_id`");
+        }
         let Some(default) = &setting.default else { continue };
         let place = at.to(name).to("default");
         scope.text_of(&place, default, setting.kind, findings);

@@ -4,9 +4,11 @@ use super::operation::inputs;
 use super::place::{At, Findings, ManifestFile, Rule};
 use super::provider::when;
 use super::scope::Scope;
-use crate::Manifest;
 use crate::browser::{Browser, BrowserCall};
+use crate::reference::Reference;
 use crate::sign_in::{IdToken, Identity, SignIn};
+use crate::template::Part;
+use crate::{Manifest, Template, Text};
 use vocab::FieldName;
 
 pub(super) fn check(manifest: &Manifest, findings: &mut Findings) {
@@ -90,26 +92,80 @@ fn id_token(at: &At, token: &IdToken, scope: &Scope<'_>, findings: &mut Findings
 fn browser(manifest: &Manifest, browser: &Browser, findings: &mut Findings) {
     let at = At::file(ManifestFile::Browser);
     let scope = Scope::new(manifest, "in a page").with_account();
+    let shown = |place: &At, text: &Text, findings: &mut Findings| {
+        open(place, scope.text(place, text, findings).privacy, findings);
+        in_page(place, text, findings);
+    };
     for (number, script) in browser.scripts.iter().enumerate() {
-        open(
-            &at.to("scripts").to(number),
-            scope.text(&at.to("scripts").to(number), script, findings).privacy,
-            findings,
-        );
+        shown(&at.to("scripts").to(number), script, findings);
     }
-    let calls = |place: &At, calls: &[BrowserCall], scope: &Scope<'_>, findings: &mut Findings| {
-        for (number, call) in calls.iter().enumerate() {
-            for (position, argument) in call.arguments.iter().enumerate() {
-                let place = place.to(number).to("arguments").to(position);
-                open(&place, scope.template(&place, argument, findings), findings);
-            }
+    if let Some(name) = &browser.switched_off_by {
+        shown(&at.to("switched_off_by"), name, findings);
+    }
+    let call = |place: &At, call: &BrowserCall, scope: &Scope<'_>, findings: &mut Findings| {
+        is_name(&place.to("function"), &call.function, findings);
+        for (position, argument) in call.arguments.iter().enumerate() {
+            let place = place.to("arguments").to(position);
+            open(&place, scope.template(&place, argument, findings), findings);
+            all_in_page(&place, argument, findings);
         }
     };
+    let calls = |place: &At, calls: &[BrowserCall], scope: &Scope<'_>, findings: &mut Findings| {
+        for (number, one) in calls.iter().enumerate() {
+            call(&place.to(number), one, scope, findings);
+        }
+    };
+    for (function, queue) in browser.queues.iter() {
+        is_name(&at.to("queues").to(function), function, findings);
+        is_name(&at.to("queues").to(function), queue, findings);
+    }
     calls(&at.to("start"), &browser.start, &scope, findings);
+    calls(&at.to("again"), &browser.again, &scope, findings);
+    calls(&at.to("stop"), &browser.stop, &scope, findings);
+    for (name, one) in browser.identifies.iter() {
+        call(&at.to("identifies").to(name), one, &scope, findings);
+    }
     for (event, point) in browser.points.iter() {
         let place = at.to("points").to(event);
         inputs(&place.to("takes"), &point.takes, findings);
         calls(&place.to("calls"), &point.calls, &scope.clone().with_event(&point.takes), findings);
+    }
+}
+
+/// It is called as `window.NAME`.
+fn is_name(at: &At, name: &str, findings: &mut Findings) {
+    let is_letter = |letter: char| letter.is_ascii_alphabetic() || matches!(letter, '_' | '$');
+    let is_good =
+        name.starts_with(is_letter) && name.chars().all(|letter| is_letter(letter) || letter.is_ascii_digit());
+    if !is_good {
+        findings.add(at, Rule::Contradiction, format!("`{name}` is no name in a page"), "letters, digits, `_` and `$`");
+    }
+}
+
+fn all_in_page(at: &At, template: &Template, findings: &mut Findings) {
+    match template {
+        Template::Null | Template::Boolean(_) | Template::Number(_) => {}
+        Template::Text(text) => in_page(at, text, findings),
+        Template::List(items) => items.iter().for_each(|item| all_in_page(at, item, findings)),
+        Template::Fields(fields) => fields.iter().for_each(|(_, value)| all_in_page(at, value, findings)),
+        Template::Each { .. } => {
+            findings.add(at, Rule::Contradiction, "a page repeats no items", "give the list as it is");
+        }
+    }
+}
+
+/// A page has the values of the account and of what happened, and nothing that becomes of them.
+fn in_page(at: &At, text: &Text, findings: &mut Findings) {
+    for part in text.parts() {
+        let Part::Value(expression) = part else { continue };
+        let is_known = matches!(
+            expression.from,
+            Reference::Credential(_) | Reference::Setting(_) | Reference::Value(_) | Reference::Event(_)
+        );
+        if !is_known || !expression.through.is_empty() {
+            let help = "in a page stand `credential.NAME`, `setting.NAME`, `value.NAME` and `event.NAME` as they are";
+            findings.add(at, Rule::Contradiction, "a page cannot work that out", help);
+        }
     }
 }
 

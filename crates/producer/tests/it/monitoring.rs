@@ -12,10 +12,34 @@ use std::process::Command;
 
 /// Labels that Prometheus itself adds to what it scrapes.
 const ADDED: [&str; 2] = ["job", "instance"];
+/// They are counted while something waits.
+const OF_BACKLOG: [&str; 2] = ["deliveries", "delivery_oldest_seconds"];
 /// The metric that Prometheus itself makes.
 const OWN: &str = "up";
 
 type Exposed = BTreeMap<String, BTreeSet<String>>;
+
+/// Alerts and dashboard of integrations, held against what a server counts that has integrations. What is counted of requests is another's.
+pub fn expressions_about_integrations_are_answered(server: &Server, workspace: &Workspace) {
+    let exposed = told(server);
+    let is_of_integrations = |metric: &str| {
+        ["sync_", "delivery_"].iter().any(|start| metric.starts_with(start)) && !OF_BACKLOG.contains(&metric)
+    };
+    let mut found = expressions(workspace);
+    let dashboard = fs::read(workspace.application.join("monitoring/integrations-dashboard.json")).unwrap();
+    collect(&serde_json::from_slice(&dashboard).unwrap(), &mut found);
+    let asked: Vec<_> = found.iter().flat_map(|expression| asked(expression)).collect();
+    let asked: Vec<_> = asked.iter().filter(|(metric, _)| is_of_integrations(metric)).collect();
+    for metric in ["sync_due_timestamp_seconds", "sync_readings_total", "delivery_attempts_total"] {
+        assert!(asked.iter().any(|(name, _)| name == metric), "nobody asks for {metric}: {asked:?}");
+    }
+    for (metric, labels) in asked {
+        let known = exposed.get(metric).unwrap_or_else(|| panic!("{metric} is not counted: {exposed:?}"));
+        for label in labels {
+            assert!(known.contains(label) || ADDED.contains(&label.as_str()), "`{metric}` has no `{label}`: {known:?}");
+        }
+    }
+}
 
 fn every_expression_asks_for_what_is_counted(kind: Kind) {
     let workspace = Workspace::completed();
@@ -114,6 +138,10 @@ fn exposed(kind: Kind, workspace: &Workspace) -> Exposed {
     let server = Server::start(kind, workspace);
     let send = || ask(server.address, &post("/api/contact", Some(&key), MESSAGE), "").unwrap().status;
     assert!((0..101).any(|_| send() == 429));
+    told(&server)
+}
+
+fn told(server: &Server) -> Exposed {
     let metrics = ask(server.address, &get("/metrics"), "").unwrap();
     let text = String::from_utf8(metrics.body).unwrap();
     let mut exposed = Exposed::new();

@@ -2,8 +2,8 @@
 //! servers. Two workers are two connections to one database.
 
 use crate::delivery::{
-    Attempted, Backlog, DeliveryFilter, DeliveryState, Dispatched, EVENTS_OF_ROUND, Leased, NewDelivery, Opening,
-    OutboxEvent, Recorded, Remembered, Round, RoundDone, Routes,
+    Attempted, Backlog, DeliveryFilter, DeliveryStanding, DeliveryState, Dispatched, EVENTS_OF_ROUND, Leased,
+    NewDelivery, Opening, OutboxEvent, Recorded, Remembered, Round, RoundDone, Routes,
 };
 use crate::mail_suppression::MailSuppression;
 use crate::{Database, Ended, Location, MySqlServer, Scratch, Server, Store};
@@ -217,6 +217,16 @@ async fn who_lost_the_lease_records_nothing_and_the_next_one_is_told_of_the_doub
         let outcomes: Vec<&str> = attempts.iter().map(|attempt| attempt.outcome.as_str()).collect();
         assert_eq!(outcomes, ["interrupted", "done"], "{}", place.name);
         assert_eq!((attempts[0].started_at.as_str(), attempts[0].ended_at.as_str()), (&*at(0), &*at(60)));
+        emit(first, "{}").await;
+        deliver(first, &round(70, 0)).await;
+        let standing = first.delivery_standing("shop", 0).await.unwrap();
+        let outcomes: Vec<&str> = standing.attempts.iter().map(|attempt| attempt.outcome.as_str()).collect();
+        assert_eq!(outcomes, ["done", "interrupted"], "{}", place.name);
+        assert_eq!((standing.waiting, standing.oldest, standing.dead), (1, Some(at(70)), 0), "{}", place.name);
+        assert_eq!(standing.delivered_at, Some(at(61)), "{}", place.name);
+        assert_eq!(first.delivery_standing("shop", 1).await.unwrap().attempts, [], "{}", place.name);
+        let nobody = first.delivery_standing("nobody", 0).await.unwrap();
+        assert_eq!(nobody, DeliveryStanding::default(), "{}", place.name);
         let record: serde_json::Value = serde_json::from_str(attempts[1].record.as_ref().unwrap()).unwrap();
         assert_eq!((record["status"].as_i64(), attempts[1].code.as_deref()), (Some(200), Some("no_such")));
     }

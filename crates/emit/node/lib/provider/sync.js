@@ -4,7 +4,7 @@
 
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Gauge } from 'prom-client';
+import { Counter, Gauge } from 'prom-client';
 import { uuidv7 } from '../identifiers.js';
 import { logInfo, logWarning } from '../log.js';
 import { Problem } from '../problem.js';
@@ -66,6 +66,8 @@ export class Sync {
   #isRung = false;
   #wake = () => {};
   #state;
+  // Readings that this process has ended, and how long they took together in milliseconds.
+  #counted = { completed: 0, failed: 0, took: 0 };
 
   /**
    * @param {{ database: import('../database.js').Database, account: object, described: object, records: Record<string, Function> }} parts
@@ -102,9 +104,9 @@ export class Sync {
     return [];
   }
 
-  /** How it stands, as it was noted last by this process. */
+  /** How it stands, as it was noted last by whichever server. */
   standing() {
-    return { integration: this.#account.name, sync: this.#described.name, state: this.#state };
+    return { integration: this.#account.name, sync: this.#described.name, state: this.#state, counted: this.#counted };
   }
 
   async #run() {
@@ -135,13 +137,21 @@ export class Sync {
   /** One reading, if it is due and nobody else reads. @returns {Promise<number>} how long to wait behind it */
   async #turn(waits) {
     const lease = uuidv7();
-    if (!(await this.#lease(lease, waits))) return LOOKING;
     const key = [this.#account.name, this.#described.name];
+    if (!(await this.#lease(lease, waits))) {
+      // What another server notes is told by this one too.
+      const noted = await this.#database.optional(findState, key);
+      if (noted !== null) this.#state = stateOf(noted);
+      return LOOKING;
+    }
+    const begun = Date.now();
     // What is said too late is found out when the next page is noted.
     const extending = setInterval(() => this.#database.run(extendLease, [new Date(Date.now() + LEASE), ...key, lease]).catch(() => {}), EXTENDING);
     try {
       const state = stateOf(await this.#database.one(findState, key));
-      return await this.#ended(lease, state, await this.#reading(lease, state, !waits).catch((error) => error));
+      const error = await this.#reading(lease, state, !waits).catch((failed) => failed);
+      this.#count(error, Date.now() - begun);
+      return await this.#ended(lease, state, error);
     } finally {
       clearInterval(extending);
     }
@@ -157,6 +167,13 @@ export class Sync {
     // Somebody else may have begun it meanwhile.
     await this.#database.run(insertState, [...key, now]).catch(() => {});
     return (await take()) > 0;
+  }
+
+  /** Counts a reading that has ended, unless somebody else reads on. */
+  #count(error, took) {
+    if (error?.code === 'lease_lost' || error?.code === 'ended') return;
+    this.#counted[error === undefined ? 'completed' : 'failed'] += 1;
+    this.#counted.took += took;
   }
 
   async #ended(lease, state, error) {
@@ -410,23 +427,32 @@ function stoppedBy({ means, code, message, wait }, title) {
  */
 export function addSyncMetrics(registry, syncs) {
   const seconds = (time) => Math.floor((time ?? 0) / 1000);
+  const one = (value) => [[{}, value]];
   const all = {
-    sync_records_total: ['Records that were read from a provider.', ({ records }) => records],
-    sync_records_left_out_total: ['Records that were read and could not be kept.', ({ leftOut }) => leftOut],
-    sync_last_success_timestamp_seconds: ['When everything that had changed at a provider was here last.', ({ endedAt }) => seconds(endedAt)],
-    sync_failures: ['How often in a row reading from a provider has gone wrong.', ({ failures }) => failures],
-    sync_first_reading: ['Whether not everything is here yet that was at a provider at first.', ({ changedUntil }) => Number(changedUntil === undefined)],
+    sync_records_total: ['Records that were read from a provider, by whichever server.', ({ state }) => one(state.records)],
+    sync_records_left_out_total: ['Records that were read and could not be kept, by whichever server.', ({ state }) => one(state.leftOut)],
+    sync_last_success_timestamp_seconds: ['When everything that had changed at a provider was here last; 0: never yet.', ({ state }) => one(seconds(state.endedAt))],
+    sync_changed_until_timestamp_seconds: ['Changes at a provider up to then are here; 0: not everything is yet that was there at first.', ({ state }) => one(seconds(state.changedUntil))],
+    sync_due_timestamp_seconds: ['When a provider is read next, or was to be.', ({ state }) => one(seconds(state.dueAt))],
+    sync_failures: ['How often in a row reading from a provider has gone wrong.', ({ state }) => one(state.failures)],
+    sync_first_reading: ['Whether not everything is here yet that was at a provider at first.', ({ state }) => one(Number(state.changedUntil === undefined))],
+    sync_readings_total: ['Readings from a provider that ended in this process, by outcome.', ({ counted }) => [[{ outcome: 'completed' }, counted.completed], [{ outcome: 'failed' }, counted.failed]], ['outcome']],
+    sync_reading_seconds_total: ['How long they have taken together.', ({ counted }) => one(counted.took / 1000)],
   };
-  for (const [name, [help, value]] of Object.entries(all)) {
-    new Gauge({
+  for (const [name, [help, values, labels = []]] of Object.entries(all)) {
+    const Kind = name.endsWith('_total') ? Counter : Gauge;
+    new Kind({
       name,
       help,
-      labelNames: ['integration', 'sync'],
+      labelNames: ['integration', 'sync', ...labels],
       registers: [registry],
       collect() {
-        for (const one of syncs) {
-          const { integration, sync, state } = one.standing();
-          if (state !== undefined) this.set({ integration, sync }, value(state));
+        this.reset();
+        for (const sync of syncs) {
+          const standing = sync.standing();
+          if (standing.state === undefined) continue;
+          // A counter that is reset begins at nothing.
+          for (const [label, value] of values(standing)) this.inc({ integration: standing.integration, sync: standing.sync, ...label }, value);
         }
       },
     });

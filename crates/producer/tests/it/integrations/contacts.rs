@@ -1,6 +1,8 @@
 //! People who fill in a form, ask for a newsletter or make an account become contacts of a CRM that is played, and readers of a newsletter
 //! members of an audience: each by either server, with the fields that the task names.
 
+mod readings;
+
 use super::hmac;
 use crate::harness::Sample;
 use crate::harness::client::{ask, get, post};
@@ -9,6 +11,7 @@ use crate::harness::repository;
 use crate::harness::schema::Schema;
 use crate::harness::server::{AUTH_SECRET, Kind, Server};
 use crate::harness::workspace::{Ended, Workspace, end, end_with_input};
+use crate::monitoring::expressions_about_integrations_are_answered;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -184,7 +187,9 @@ fn readers_of_a_newsletter_are_members_of_an_audience_until_they_leave() {
     let mut set = workspace.command(&["secrets", "set", "MAILCHIMP_API_KEY"]);
     end_with_input(&mut set, played.told("api_key")).must_end_with(0);
     workspace.run_text(READERS).must_end_with(0);
-    workspace.run_text(AUDIENCE).must_end_with(0);
+    let told = workspace.run_text(AUDIENCE).must_end_with(0).response();
+    let integration = json!({ "service": "mailchimp", "status": "simulated", "list_id": "a1b2c3" });
+    assert_eq!(told["output"]["integrations"], json!([integration]), "{told}");
     workspace.application = workspace.path().join("output/integration/task_readers");
     for kind in Kind::all_here() {
         let mut command = Server::command(kind, &workspace);
@@ -442,4 +447,32 @@ fn comes_back(kind: Kind, (mut workspace, played): (Workspace, Played)) {
     assert_eq!(workspace.query("SELECT count(*) FROM outbox_events WHERE name = 'crm_person_updated'"), [["1"]]);
     assert_eq!(count(&workspace), 1_101);
     assert!(!server.log().contains("p7@example.com"), "{}", server.log());
+    stands(&workspace, &server);
+}
+
+/// How the integrations of a task stand.
+fn stands_at(workspace: &Workspace, task: &str) -> Vec<Value> {
+    let told = end(&mut workspace.command(&["status", task, "--format", "json"])).must_end_with(0).stdout;
+    let told: Value = serde_json::from_str(&told).unwrap();
+    // Others may say that nothing makes an event of these tasks.
+    assert!(!told["warnings"].to_string().contains("is not known"), "{told}");
+    told["integrations"].as_array().unwrap().clone()
+}
+
+/// What a server counts, and what `producer status` says, once something was brought there, something came from there, and one was left out.
+fn stands(workspace: &Workspace, server: &Server) {
+    expressions_about_integrations_are_answered(server, workspace);
+    let [crm] = &stands_at(workspace, "crm")[..] else { panic!("one integration") };
+    assert_eq!((&crm["integration"], &crm["service"]), (&json!("crm"), &json!("hubspot")));
+    assert_eq!((&crm["waiting"], &crm["given_up"], &crm["error_rate"]), (&json!(0), &json!(0), &json!(0.0)), "{crm}");
+    assert!(crm["last_success"].is_string() && crm["latency_ms"].is_u64(), "{crm}");
+    let [sync] = &crm["syncs"].as_array().unwrap()[..] else { panic!("{crm}") };
+    assert_eq!(
+        (&sync["sync"], &sync["failures"], &sync["left_out"].as_u64().is_some_and(|count| count > 0)),
+        (&json!("contacts"), &json!(0), &true)
+    );
+    assert_eq!((&sync["status"], &crm["status"]), (&json!("needs_attention"), &json!("needs_attention")), "{crm}");
+    assert!(sync["problem"].as_str().unwrap().contains("was left out"), "{sync}");
+    let table = end(&mut workspace.command(&["status"])).must_end_with(0).stdout;
+    assert!(table.contains("INTEGRATION") && table.contains("crm: contacts"), "{table}");
 }

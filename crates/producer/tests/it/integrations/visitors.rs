@@ -44,6 +44,12 @@ fn visitors_are_counted_whose_page_says_who_they_are() {
     let checks = told["verification"].as_array().unwrap();
     let takes = checks.iter().find(|one| one["check"] == "Google Analytics 4 takes the credentials").unwrap();
     assert_eq!(takes["outcome"], "not_verified", "{told}");
+    let made = workspace.path().join("output/integration/task_analytics");
+    let page = fs::read_to_string(made.join("services/analytics-tracking.js")).unwrap();
+    assert!(page.contains("createTracking") && page.contains("googletagmanager.com/gtag/js"), "{page}");
+    assert!(!page.contains(played.told("api_secret")), "{page}");
+    let guide = fs::read_to_string(made.join("documentation/integration-guide.md")).unwrap();
+    assert!(guide.contains("    script-src https://*.googletagmanager.com"), "{guide}");
     workspace.application = workspace.path().join("output/integration/task_site");
     let hits = || -> Vec<Value> {
         let address = played.told("address").trim_start_matches("http://").parse().unwrap();
