@@ -23,7 +23,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ("events.yaml", "EVENT_FILE"),
     ];
     for (file, constant) in single {
-        println!("cargo::rerun-if-changed={file}");
         writeln!(lists, "const {constant}: (&str, &str) = ({file:?}, {:?});", json(file)?)?;
     }
     // Their places are needed for what is wrong with a workspace's own: they are read as those are.

@@ -28,10 +28,11 @@ const LATE_MS: i64 = 3_600_000;
 const READING_LATE_MS: i64 = 1_800_000;
 
 /// How an integration or a sync stands. The later word counts where several hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stands {
     /// Nothing has happened yet.
+    #[default]
     Idle,
     /// What was to be done is done, or under way.
     Ok,
@@ -105,7 +106,7 @@ pub struct CredentialEnd {
 }
 
 /// How records of a provider come in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct SyncStatus {
     /// Which records.
     pub sync: String,
@@ -234,7 +235,7 @@ fn status(
     } else {
         Stands::Idle
     };
-    let worst = syncs.iter().map(|sync| sync.status).max().unwrap_or(Stands::Idle);
+    let worst = syncs.iter().map(|sync| sync.status).max().unwrap_or_default();
     let rate = |failed: usize, tried: usize| (tried > 0).then(|| failed as f64 / tried as f64);
     IntegrationStatus {
         integration: integration.to_owned(),
@@ -257,17 +258,7 @@ fn status(
 /// `now` is in milliseconds since 1970.
 fn sync_status(name: &str, state: Option<&SyncState>, now: i64) -> SyncStatus {
     let Some(state) = state else {
-        return SyncStatus {
-            sync: name.to_owned(),
-            status: Stands::Idle,
-            last_success: None,
-            changed_until: None,
-            due_at: None,
-            records: 0,
-            left_out: 0,
-            failures: 0,
-            problem: None,
-        };
+        return SyncStatus { sync: name.to_owned(), ..SyncStatus::default() };
     };
     let is_late = from_text(&state.due_at).is_some_and(|due| now - due > READING_LATE_MS);
     let is_seen_to = matches!(state.problem_code.as_deref(), Some(LEFT_OUT | FIELDS_MISSING));
