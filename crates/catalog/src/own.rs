@@ -15,7 +15,7 @@ use vocab::{Diagnostic, EntityName, FieldName, TableName};
 /// Columns that every table of an entity has besides its fields.
 pub const OWN_COLUMNS: [&str; 4] = ["id", "created_at", "updated_at", "row_version"];
 /// Tables that the producer and its APIs make for themselves.
-pub const OWN_TABLES: [&str; 20] = [
+pub const OWN_TABLES: [&str; 21] = [
     "auth_accounts",
     "auth_sessions",
     "auth_refresh_tokens",
@@ -32,6 +32,7 @@ pub const OWN_TABLES: [&str; 20] = [
     "mail_suppressions",
     "sync_states",
     "sync_links",
+    "integration_alerts",
     "webhook_subscriptions",
     "inbox_events",
     "api_keys",

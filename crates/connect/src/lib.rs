@@ -6,6 +6,7 @@
 
 pub mod account;
 mod address;
+pub mod alert_webhook;
 pub mod answer;
 pub mod authentication;
 pub mod call;
@@ -23,6 +24,7 @@ pub mod paging;
 pub mod proof;
 pub mod request;
 pub mod signature;
+mod signed_message;
 pub mod simulator;
 pub mod subscribers;
 pub mod syncing;

@@ -26,11 +26,13 @@ use minijinja::context;
 use minijinja::value::Serde;
 use plan::accounts::{AccountPage, CASE_OTHER, CASE_OTHER_SESSION, CASE_ROLE, CASE_SESSION, CASE_USER, case_callers};
 use plan::accounts::{CASE_AUDIENCE, CASE_ISSUER};
+use plan::alerts::Alerts;
 use plan::api::Cors;
 use plan::database::{Connection, LocationPart};
 use plan::http_case::{ISSUED_TOKEN, OTHER_ISSUED_TOKEN, access_token_of, issued_token_of};
 use plan::mail::{Mail, MailText, Written};
 use plan::procedure::{Scheme, Trigger};
+use plan::service::ValueSource;
 use plan::subscribers::Offer;
 use plan::{Migration, Plan, question};
 use serde_json::{Value, json};
@@ -112,8 +114,19 @@ const MAIL_PACKAGE: &str = include_str!("../node/mail/package.json");
 const LIB_OF_SUBSCRIBERS: &[(&str, &str)] = &[
     ("lib/delivery/subscribers.js", include_str!("../node/lib/delivery/subscribers.js")),
     ("lib/provider/client.js", include_str!("../node/lib/provider/client.js")),
+    SIGNED_MESSAGE,
     SUCCESSOR,
 ];
+
+/// What travels besides with one that tells how integrations stand, and with one that posts that to a webhook.
+const LIB_OF_ALERTS: &[(&str, &str)] =
+    &[("lib/delivery/alerting.js", include_str!("../node/lib/delivery/alerting.js"))];
+const LIB_OF_ALERT_WEBHOOK: &[(&str, &str)] =
+    &[("lib/delivery/alert-webhook.js", include_str!("../node/lib/delivery/alert-webhook.js")), SIGNED_MESSAGE];
+
+/// What writes and signs messages by webhook.
+const SIGNED_MESSAGE: (&str, &str) =
+    ("lib/delivery/signed-message.js", include_str!("../node/lib/delivery/signed-message.js"));
 
 /// What calculates tokens, wherever it is done.
 const SUCCESSOR: (&str, &str) = ("lib/successor.js", include_str!("../node/lib/successor.js"));
@@ -243,9 +256,10 @@ pub fn files(plan: &Plan, services: &[Integrated<'_>]) -> Result<Files, EmitErro
     if with_endpoints.iter().any(|(of, _)| of.api.endpoints.iter().any(|endpoint| endpoint.awaits().is_some())) {
         script(AWAITED.0.to_owned(), AWAITED.1);
     }
-    let mails = mails(plan);
+    let mails = mails(plan, services);
     let has_accounts = plan.api.accounts.is_some();
     let speaks = services.iter().any(|one| one.module.is_ok());
+    let alerts = alerts(services);
     let has_return_page = services.iter().any(|one| !one.service.returns.is_empty());
     for (is_needed, part) in [
         (has_accounts, LIB_OF_ACCOUNTS),
@@ -255,6 +269,8 @@ pub fn files(plan: &Plan, services: &[Integrated<'_>]) -> Result<Files, EmitErro
         (speaks || !mails.is_empty() || plan.api.subscribers.is_some(), LIB_OF_DELIVERIES),
         (plan.api.subscribers.is_some(), LIB_OF_SUBSCRIBERS),
         (speaks, LIB_OF_SERVICES),
+        (!alerts.is_empty(), LIB_OF_ALERTS),
+        (posts_alerts(services), LIB_OF_ALERT_WEBHOOK),
         (!plan.api.senders_secrets().is_empty(), LIB_OF_SENDERS),
         (services.iter().any(Integrated::gets_tokens), LIB_OF_TOKENS),
         (services.iter().any(Integrated::reads), LIB_OF_SYNCS),
@@ -276,9 +292,12 @@ pub fn files(plan: &Plan, services: &[Integrated<'_>]) -> Result<Files, EmitErro
     if has_accounts {
         files.extend(ACCOUNTS_AS_THEY_ARE.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
     }
-    files.insert("package.json".to_owned(), package(plan));
+    files.insert("package.json".to_owned(), package(plan, !mails.is_empty()));
     if !mails.is_empty() {
         files.insert("mails.json".to_owned(), pretty(&mails));
+    }
+    if !alerts.is_empty() {
+        files.insert("alerts.json".to_owned(), pretty(&alerts));
     }
     if let Some(subscribers) = &plan.api.subscribers {
         let offer = |offer: &Offer| {
@@ -363,6 +382,7 @@ fn refuse_other_triggers(plan: &Plan) -> Result<(), EmitError> {
 /// The files that have a template.
 fn rendered(plan: &Plan, services: &[Integrated<'_>], application: &driver::Application, files: &mut Files) {
     let wiring = Wiring::of(plan, services);
+    let sent = sent(plan, services);
     let driver = driver::driver(plan.database.engine);
     let asks_for_keys = outlines(plan).iter().any(|outline| outline.scheme == Some(Scheme::ApiKey));
     let needed_scope = plan.api.endpoints.iter().find_map(|endpoint| endpoint.scope()).map(ToString::to_string);
@@ -398,16 +418,19 @@ fn rendered(plan: &Plan, services: &[Integrated<'_>], application: &driver::Appl
         }).collect::<Vec<_>>(),
         other => context! { sub => CASE_OTHER, sid => CASE_OTHER_SESSION, role => CASE_ROLE },
         endpoints => !plan.api.endpoints.is_empty(),
-        mails => !plan.api.mails.is_empty(),
+        mails => !sent.is_empty(),
+        alerts => services.iter().any(|one| told(one).is_some()),
+        alert_webhook => posts_alerts(services),
+        alert_variables => alert_variables(services),
         subscribers => plan.api.subscribers.is_some(),
         delivers => delivers(plan, services),
-        suppresses => plan.has_suppressions(),
+        suppresses => plan.has_suppressions() || services.iter().any(|one| one.plan.has_suppressions()),
         shares_secret => plan.shares_secret() || services.iter().any(|one| one.plan.keeps_tokens()),
-        mail_languages => languages(&plan.api.mails),
-        mail_rows => plan.api.mails.iter().map(|mail| context! {
+        mail_languages => languages(sent.iter().copied()),
+        mail_rows => sent.iter().map(|mail| context! {
             event => mail.event.as_str(),
             to => mail.to.as_str(),
-            languages => languages(std::slice::from_ref(mail)),
+            languages => languages(std::iter::once(*mail)),
             link => mail.link.as_ref().map_or_else(|| "-".to_owned(), |link| format!("`{}`", link.path)),
         }).collect::<Vec<_>>(),
         services => wiring.services,
@@ -448,8 +471,70 @@ pub fn delivers(plan: &Plan, services: &[Integrated<'_>]) -> bool {
     plan.api.subscribers.is_some() || !plan.api.mails.is_empty() || !services.is_empty()
 }
 
+/// The mails that the application sends: its own, and those that tell how a service of its database stands. Each event makes one.
+fn sent<'a>(plan: &'a Plan, services: &[Integrated<'a>]) -> Vec<&'a Mail> {
+    let mut sent: Vec<&Mail> = plan.api.mails.iter().collect();
+    for mail in services.iter().filter(|one| told(one).is_some()).flat_map(|one| &one.plan.api.mails) {
+        if !sent.iter().any(|known| known.event == mail.event) {
+            sent.push(mail);
+        }
+    }
+    sent
+}
+
+/// Who is told how a service stands that the application speaks with.
+fn told<'a>(one: &Integrated<'a>) -> Option<&'a Alerts> {
+    one.service.alerts.as_ref().filter(|_| one.module.is_ok())
+}
+
+/// Whether messages that tell it go to a webhook.
+fn posts_alerts(services: &[Integrated<'_>]) -> bool {
+    services.iter().filter_map(told).any(|alerts| alerts.webhook.is_some())
+}
+
+/// The variables that say where those go, and what they are signed with.
+fn alert_variables(services: &[Integrated<'_>]) -> Vec<String> {
+    let webhooks = services.iter().filter_map(told).filter_map(|alerts| alerts.webhook.as_ref());
+    let sources = webhooks.flat_map(|webhook| std::iter::once(&webhook.url).chain(&webhook.secret));
+    let mut variables = Vec::new();
+    for variable in sources.filter_map(ValueSource::variable) {
+        if !variables.iter().any(|known| known == variable) {
+            variables.push(variable.to_owned());
+        }
+    }
+    variables
+}
+
+/// Who is told how which integration stands.
+fn alerts(services: &[Integrated<'_>]) -> BTreeMap<String, Value> {
+    let source = |from: &ValueSource| match from {
+        ValueSource::Plain(text) => json!({ "value": text }),
+        ValueSource::Environment(name) | ValueSource::Secret(name) => json!({ "variable": name }),
+        ValueSource::Default => json!({}),
+    };
+    let told = |one: &Integrated<'_>| {
+        let alerts = told(one)?;
+        let mut said = json!({
+            "service": one.service.manifest.provider.title,
+            "after": alerts.after_seconds,
+            "reads": one.reads(),
+        });
+        if let Some(email) = &alerts.email {
+            said["email"] = json!(email);
+        }
+        if let Some(webhook) = &alerts.webhook {
+            said["webhook"] = json!({ "url": source(&webhook.url) });
+            if let Some(secret) = &webhook.secret {
+                said["webhook"]["secret"] = source(secret);
+            }
+        }
+        Some((one.plan.task_id.to_string(), said))
+    };
+    services.iter().filter_map(told).collect()
+}
+
 /// What the application sends at which event, as pieces: it only puts values in.
-fn mails(plan: &Plan) -> BTreeMap<&str, Value> {
+fn mails<'a>(plan: &'a Plan, services: &[Integrated<'a>]) -> BTreeMap<&'a str, Value> {
     let mail = |mail: &Mail| {
         let text = |text: &MailText| {
             let Written { subject, text: plain, html } = text.written();
@@ -472,7 +557,7 @@ fn mails(plan: &Plan) -> BTreeMap<&str, Value> {
         told["texts"] = json!(texts);
         told
     };
-    plan.api.mails.iter().map(|one| (one.event.as_str(), mail(one))).collect()
+    sent(plan, services).into_iter().map(|one| (one.event.as_str(), mail(one))).collect()
 }
 
 /// Whose tokens of another issuer the cases ask for.
@@ -486,9 +571,9 @@ fn issued(plan: &Plan) -> minijinja::Value {
 }
 
 /// The languages of mails: `en`, `de`.
-fn languages(mails: &[Mail]) -> String {
+fn languages<'m>(mails: impl Iterator<Item = &'m Mail>) -> String {
     let mut languages: Vec<String> = Vec::new();
-    for text in mails.iter().flat_map(|mail| &mail.texts) {
+    for text in mails.flat_map(|mail| &mail.texts) {
         let language = format!("`{}`", text.language);
         if !languages.contains(&language) {
             languages.push(language);
@@ -522,7 +607,7 @@ fn variables(connection: &Connection) -> Vec<String> {
 }
 
 /// The reference's manifest under this API's name and version: dependencies are kept in one place.
-fn package(plan: &Plan) -> String {
+fn package(plan: &Plan, sends: bool) -> String {
     let mut package: Value = serde_json::from_str(PACKAGE).expect("the reference's manifest is JSON");
     let (driver, version) = driver::driver(plan.database.engine).package;
     if let Some(dependencies) = package["dependencies"].as_object_mut() {
@@ -530,7 +615,7 @@ fn package(plan: &Plan) -> String {
         for (manifest, is_needed) in [
             (ACCOUNTS_PACKAGE, plan.api.accounts.is_some()),
             (ISSUER_PACKAGE, plan.api.takes_issued_tokens()),
-            (MAIL_PACKAGE, !plan.api.mails.is_empty()),
+            (MAIL_PACKAGE, sends),
         ] {
             let manifest: Value = serde_json::from_str(manifest).expect("the manifest is JSON");
             if let Some(more) = manifest["dependencies"].as_object().filter(|_| is_needed) {

@@ -14,6 +14,12 @@ import { createApplication } from './lib/application.js';
 {% if cors %}
 import { allowedOrigins } from './lib/cors.js';
 {% endif %}
+{% if alert_webhook %}
+import { openAlertWebhook } from './lib/delivery/alert-webhook.js';
+{% endif %}
+{% if alerts %}
+import { Alerting } from './lib/delivery/alerting.js';
+{% endif %}
 {% if mails or speaks or subscribers %}
 import { addDeliveryMetrics } from './lib/delivery/metrics.js';
 {% if speaks %}
@@ -102,6 +108,12 @@ export function buildApplication(database{% if endpoints or brought %}, counts{%
 {% if subscribers %}
   const subscribers = JSON.parse(readFileSync(new URL('subscribers.json', import.meta.url), 'utf8'));
 {% endif %}
+{% if alerts %}
+  const alerts = JSON.parse(readFileSync(new URL('alerts.json', import.meta.url), 'utf8'));
+{% endif %}
+{% if alert_webhook %}
+  const alertWebhook = openAlertWebhook({ alerts, task: '{{ scope }}' });
+{% endif %}
 {% if mails or speaks or subscribers %}
 {% if speaks %}
   const accounts = [{% for service in services if service.account %}{% if not loop.first %}, {% endif %}{{ service.opened }}{% endfor %}];
@@ -124,6 +136,12 @@ export function buildApplication(database{% if endpoints or brought %}, counts{%
 {% endif %}
 {% if subscribers %}
     new Subscribers({ database, offered: subscribers, task: '{{ scope }}' }),
+{% endif %}
+{% if alert_webhook %}
+    new Deliveries({ database, account: alertWebhook, carrier: alertWebhook.carrier }),
+{% endif %}
+{% if alerts %}
+    ...Object.entries(alerts).map(([integration, told]) => new Alerting({ database, integration, told })),
 {% endif %}
   ];
   addDeliveryMetrics(metrics.registry, deliveries);

@@ -48,6 +48,19 @@ pub(crate) fn given(workspace: &Workspace, plan: &ServicePlan) -> Result<Given, 
     }
 }
 
+/// The value that is there, if it is.
+///
+/// # Errors
+/// Where the secrets cannot be read.
+pub(crate) fn found(workspace: &Workspace, from: &ValueSource) -> Result<Option<Secret<String>>, Box<Failure>> {
+    match from {
+        ValueSource::Plain(text) => Ok(Some(Secret::new(text.clone()))),
+        ValueSource::Environment(name) => Ok(env::var(name).ok().filter(|text| !text.is_empty()).map(Secret::new)),
+        ValueSource::Secret(name) => secret(workspace, name),
+        ValueSource::Default => Ok(None),
+    }
+}
+
 /// What was given for a service, and what is missing or has another form.
 ///
 /// # Errors
@@ -55,12 +68,10 @@ pub(crate) fn given(workspace: &Workspace, plan: &ServicePlan) -> Result<Given, 
 pub(crate) fn gathered(workspace: &Workspace, plan: &ServicePlan) -> Result<(Given, Vec<Missing>), Box<Failure>> {
     let (mut given, mut missing) = (Given::new(), Vec::new());
     for value in &plan.account {
-        let found = match &value.from {
-            ValueSource::Plain(text) => Some(Secret::new(text.clone())),
-            ValueSource::Environment(name) => env::var(name).ok().filter(|text| !text.is_empty()).map(Secret::new),
-            ValueSource::Secret(name) => secret(workspace, name)?,
-            ValueSource::Default => continue,
-        };
+        if value.from == ValueSource::Default {
+            continue;
+        }
+        let found = found(workspace, &value.from)?;
         let wrong = found.as_ref().and_then(|found| misfit(plan, value, found));
         match found {
             Some(found) if wrong.is_none() => {

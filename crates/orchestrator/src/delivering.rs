@@ -2,6 +2,7 @@
 //! their outboxes hold to the services that the plans integrate. Providers that are only played on this machine are played here.
 
 use crate::account::{self, Given};
+use crate::alerting::watch;
 use crate::failure::Failure;
 use crate::run::timestamp;
 use crate::settings::WorkspaceSettings;
@@ -9,6 +10,7 @@ use crate::simulating::{Person, SimulateOptions, Simulating};
 use crate::tokens::KeptTokens;
 use crate::workspace::Workspace;
 use connect::account::Account;
+use connect::alert_webhook::{AlertWebhook, Target};
 use connect::authentication::tokens::Tokens;
 use connect::call::Caller;
 use connect::client::Client;
@@ -187,7 +189,7 @@ pub(crate) type Counts = Arc<Mutex<Vec<Counting>>>;
 /// The workers of a workspace, one for each database that has an outbox.
 pub(crate) struct Workers {
     running: Vec<((Engine, Connection), Deliveries)>,
-    /// What looks who subscribes.
+    /// What looks who subscribes, and how integrations stand.
     watching: Vec<JoinHandle<()>>,
     /// Those whose database nobody serves any more.
     ending: Vec<JoinHandle<()>>,
@@ -232,7 +234,7 @@ impl Workers {
     }
 
     /// Has deliveries made for these plans, whatever was delivered for before. `sending` says how mails leave, where any are sent, and
-    /// `subscribing` how messages to subscribers do.
+    /// `subscribing` how messages to subscribers do; `targets` are told how the integrations of that name stand.
     ///
     /// # Errors
     /// Why nothing can be sent from this machine.
@@ -243,6 +245,7 @@ impl Workers {
         settings: &WorkspaceSettings,
         sending: Option<&Sending>,
         subscribing: Option<&Subscribing>,
+        targets: &BTreeMap<String, Target>,
     ) -> Result<(), String> {
         self.watching.drain(..).for_each(|watching| watching.abort());
         let mut databases: Vec<(Engine, Connection)> = Vec::new();
@@ -274,7 +277,11 @@ impl Workers {
             {
                 tracing::warn!(error = %error, "who subscribes to events was not read");
             }
-            let wiring = wiring(&here, delivered, caller, store.clone(), sending, subscribers.as_ref());
+            let told = here.iter().filter(|one| one.plan.alerts().is_some());
+            self.watching.extend(told.map(|one| tokio::spawn(watch(one.store.clone(), one.plan.clone()))));
+            let alerts = alert_webhook(&here, targets)?;
+            let beside = Beside { sending, subscribers: subscribers.clone(), alerts };
+            let wiring = wiring(&here, delivered, caller, store.clone(), beside);
             let lanes = match self.running.iter().find(|(known, _)| *known == database) {
                 Some((_, deliveries)) => {
                     deliveries.follow(wiring).await;
@@ -319,6 +326,19 @@ impl Workers {
         // A token that is on its way here may be the only one that leads to the next.
         self.tokens.settled().await;
     }
+}
+
+/// Who is told how the integrations of one database stand.
+fn alert_webhook(
+    here: &[&Delivered<'_>],
+    targets: &BTreeMap<String, Target>,
+) -> Result<Option<Arc<AlertWebhook>>, String> {
+    let of = |one: &&Delivered<'_>| {
+        let name = one.plan.task_id.to_string();
+        Some((name.clone(), targets.get(&name)?.clone()))
+    };
+    // Whoever writes the task says where that is.
+    Ok(AlertWebhook::of(here.iter().filter_map(of).collect(), Client::anywhere()?).map(Arc::new))
 }
 
 /// How messages to subscribers leave.
@@ -382,14 +402,20 @@ fn seed() -> u64 {
     u64::from(std::process::id()) << 32 | u64::from(Timestamp::now().subsec_nanosecond().unsigned_abs())
 }
 
+/// Who is told of events besides services.
+struct Beside<'a> {
+    sending: Option<&'a Sending>,
+    subscribers: Option<Arc<Subscribers>>,
+    alerts: Option<Arc<AlertWebhook>>,
+}
+
 /// `here` are the plans of one database; whoever is integrated in the workspace may want to hear of what happens in it.
 fn wiring(
     here: &[&Delivered<'_>],
     all: &[Delivered<'_>],
     caller: Caller,
     store: Store,
-    sending: Option<&Sending>,
-    subscribers: Option<&Arc<Subscribers>>,
+    Beside { sending, subscribers, alerts }: Beside<'_>,
 ) -> Wiring {
     let mut also: BTreeMap<EventName, Vec<EventName>> = BTreeMap::new();
     for event in here.iter().flat_map(|one| &one.plan.api.events) {
@@ -411,7 +437,8 @@ fn wiring(
     let mails = Arc::new(Mails::new(mails));
     let sending = sending.filter(|_| !mails.is_empty());
     lanes.extend(sending.map(|sending| (INTEGRATION.to_owned(), sending.lane())));
-    lanes.extend(subscribers.map(|subscribers| subscribers.lane()));
+    lanes.extend(subscribers.iter().map(|subscribers| subscribers.lane()));
+    lanes.extend(alerts.iter().map(|alerts| alerts.lane()));
     let told = services.into_iter().map(|(plan, account, since_ms)| Told {
         account: account.clone(),
         points: plan.points.clone(),
@@ -423,9 +450,8 @@ fn wiring(
     let suppressions = has_suppressions.then(|| store.clone());
     let steps = Steps::new(Arc::clone(&services), caller, store);
     let mailer = sending.map(|sending| Mailer::new(Arc::clone(&mails), sending.clone(), suppressions));
-    let subscribers = subscribers.cloned();
-    let carrier = Arc::new(Carriers { steps, mailer, subscribers: subscribers.clone() });
-    Wiring { lanes, routes: Arc::new(Listeners { services, mails, subscribers }), carrier }
+    let carrier = Arc::new(Carriers { steps, mailer, subscribers: subscribers.clone(), alerts: alerts.clone() });
+    Wiring { lanes, routes: Arc::new(Listeners { services, mails, subscribers, alerts }), carrier }
 }
 
 /// Where deliveries of a task stand among others.

@@ -10,8 +10,9 @@ use crate::workspace::Workspace;
 use connect::delivery::{Outcome, from_text};
 use connect::syncing::{FIELDS_MISSING, LEFT_OUT};
 use jiff::Timestamp;
-use plan::{Plan, mail, subscribers};
+use plan::{Plan, alerts, mail, subscribers};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use store::delivery::{DeliveryStanding, LateAttempt};
 use store::sync::SyncState;
@@ -26,6 +27,9 @@ const LATELY_MS: i64 = 3_600_000;
 const LATE_MS: i64 = 3_600_000;
 /// A reading that nobody has begun so long after it was due is late, in milliseconds; the alerts say the same.
 const READING_LATE_MS: i64 = 1_800_000;
+
+/// So many attempts that failed one after the other say that nothing gets there now, however well it went before.
+const IN_A_ROW: usize = 3;
 
 /// How an integration or a sync stands. The later word counts where several hold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -88,6 +92,9 @@ pub struct IntegrationStatus {
     pub given_up: i64,
     /// What went wrong last within the hour.
     pub problem: Option<String>,
+    /// Why it does not stand well, for whoever is told of it: numbers and codes, and nothing of anybody.
+    #[serde(skip)]
+    pub reasons: Vec<String>,
     /// Credentials and tokens that end.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ends: Vec<CredentialEnd>,
@@ -126,6 +133,45 @@ pub struct SyncStatus {
     pub failures: i64,
     /// What went wrong last.
     pub problem: Option<String>,
+    /// The same in one word.
+    #[serde(skip)]
+    pub problem_code: Option<String>,
+}
+
+impl SyncStatus {
+    /// Why it does not stand well, in numbers and codes.
+    fn reason(&self) -> Option<String> {
+        let code = || coded(self.problem_code.as_deref());
+        match self.status {
+            Stands::Idle | Stands::Ok | Stands::FirstReading => None,
+            Stands::NeedsAttention => Some(format!(
+                "of {} records of `{}` {} were left out ({})",
+                self.records,
+                self.sync,
+                self.left_out,
+                code()
+            )),
+            Stands::Late => {
+                let due = self.due_at.as_deref().unwrap_or_default();
+                Some(format!("`{}` should have been read at {due}", self.sync))
+            }
+            Stands::Failing => Some(format!(
+                "reading `{}` has failed {} times in a row, the last time with {}",
+                self.sync,
+                self.failures,
+                code()
+            )),
+        }
+    }
+}
+
+/// A word that stands for what went wrong. What is longer or has other characters may be a sentence with something of somebody in it.
+fn coded(code: Option<&str>) -> String {
+    let is_word = |code: &&str| {
+        (1..=64).contains(&code.len())
+            && code.chars().all(|letter| letter.is_ascii_alphanumeric() || "_.-".contains(letter))
+    };
+    code.filter(is_word).map_or_else(|| "no code".to_owned(), |code| format!("`{code}`"))
 }
 
 /// Asks the databases of these tasks how their integrations stand. What a database does not say becomes a warning.
@@ -173,7 +219,18 @@ fn integrated(plan: &Plan) -> Vec<(String, String)> {
     let own = |is_there: bool, name: &str| is_there.then(|| (name.to_owned(), name.to_owned()));
     let mails = own(sends(plan), mail::INTEGRATION);
     let subscribers = own(plan.api.subscribers.is_some(), subscribers::INTEGRATION);
-    service.into_iter().chain(mails).chain(subscribers).collect()
+    let has_webhook = plan.alerts().is_some_and(|alerts| alerts.webhook.is_some());
+    let webhook = own(has_webhook, alerts::INTEGRATION);
+    service.into_iter().chain(mails).chain(subscribers).chain(webhook).collect()
+}
+
+/// How the service of a plan stands now; none where the plan has none.
+///
+/// # Errors
+/// Why it is not known.
+pub(crate) async fn of_service(store: &Store, plan: &Plan) -> Result<Option<IntegrationStatus>, String> {
+    let known: Vec<(String, String)> = integrated(plan).into_iter().take(usize::from(plan.service.is_some())).collect();
+    Ok(asked(store, plan, &known).await?.pop())
 }
 
 async fn asked(store: &Store, plan: &Plan, known: &[(String, String)]) -> Result<Vec<IntegrationStatus>, String> {
@@ -224,7 +281,14 @@ fn status(
         .collect();
     took.sort_unstable();
     let waits_since = standing.oldest.as_deref().and_then(from_text);
-    let stands = if failed.len() * 2 > tried.len() {
+    // What has come out well since has not failed.
+    let mut seen = BTreeSet::new();
+    let last: Vec<&&LateAttempt> = tried.iter().filter(|attempt| seen.insert(attempt.delivery_id.as_str())).collect();
+    let failed_last: Vec<&&LateAttempt> =
+        last.iter().copied().filter(|attempt| attempt.outcome != Outcome::Delivered.as_str()).collect();
+    let mut reasons = Vec::new();
+    let in_a_row = tried.iter().take_while(|attempt| attempt.outcome != Outcome::Delivered.as_str()).count();
+    let stands = if failed_last.len() * 2 > last.len() || in_a_row >= IN_A_ROW {
         Stands::Failing
     } else if waits_since.is_some_and(|since| now - since > LATE_MS) {
         Stands::Late
@@ -235,6 +299,24 @@ fn status(
     } else {
         Stands::Idle
     };
+    if let Some(newest) = failed_last.first() {
+        let code = coded(newest.code.as_deref().or(Some(&newest.outcome)));
+        reasons.push(format!(
+            "{} of {} deliveries that were tried within an hour have failed, the last one with {code}",
+            failed_last.len(),
+            last.len()
+        ));
+    }
+    if in_a_row >= IN_A_ROW {
+        reasons.push(format!("the last {in_a_row} attempts were all in vain"));
+    }
+    if let (Stands::Late, Some(since)) = (stands, &standing.oldest) {
+        reasons.push(format!("{} deliveries wait, the oldest since {since}", standing.waiting));
+    }
+    if standing.dead > 0 {
+        reasons.push(format!("{} deliveries were given up", standing.dead));
+    }
+    reasons.extend(syncs.iter().filter_map(SyncStatus::reason));
     let worst = syncs.iter().map(|sync| sync.status).max().unwrap_or_default();
     let rate = |failed: usize, tried: usize| (tried > 0).then(|| failed as f64 / tried as f64);
     IntegrationStatus {
@@ -250,6 +332,7 @@ fn status(
         oldest: standing.oldest,
         given_up: standing.dead,
         problem: failed.first().and_then(|attempt| attempt.problem.clone()),
+        reasons,
         ends: Vec::new(),
         syncs,
     }
@@ -283,6 +366,7 @@ fn sync_status(name: &str, state: Option<&SyncState>, now: i64) -> SyncStatus {
         left_out: state.left_out,
         failures: state.failures,
         problem: state.problem.clone(),
+        problem_code: state.problem_code.clone(),
     }
 }
 
@@ -290,12 +374,20 @@ fn sync_status(name: &str, state: Option<&SyncState>, now: i64) -> SyncStatus {
 mod tests {
     use super::*;
     use connect::delivery::to_text;
+    use uuid::Uuid;
 
     const NOW: i64 = 1_800_000_000_000;
 
     fn attempt(outcome: &str, took: i64) -> LateAttempt {
         let problem = (outcome != "delivered").then(|| format!("it was {outcome}"));
-        LateAttempt { outcome: outcome.to_owned(), started_at: to_text(NOW - took), ended_at: to_text(NOW), problem }
+        LateAttempt {
+            delivery_id: Uuid::now_v7().to_string(),
+            outcome: outcome.to_owned(),
+            started_at: to_text(NOW - took),
+            ended_at: to_text(NOW),
+            code: None,
+            problem,
+        }
     }
 
     fn of(standing: DeliveryStanding) -> IntegrationStatus {
@@ -321,6 +413,45 @@ mod tests {
         let attempts = ["permanent", "delivered", "transient"].map(|one| attempt(one, 30));
         let told = of(DeliveryStanding { attempts: attempts.to_vec(), ..waits(LATE_MS + 1) });
         assert_eq!((told.status, told.problem.as_deref()), (Stands::Failing, Some("it was permanent")));
+    }
+
+    #[test]
+    fn what_has_come_out_well_since_has_not_failed() {
+        let one = |outcome: &str| LateAttempt { delivery_id: "one".to_owned(), ..attempt(outcome, 30) };
+        let attempts = vec![one("delivered"), one("transient"), one("transient")];
+        let delivered_at = Some(to_text(NOW));
+        let told = of(DeliveryStanding { attempts, delivered_at, ..DeliveryStanding::default() });
+        assert_eq!((told.status, told.reasons), (Stands::Ok, Vec::new()));
+        assert!(told.error_rate.is_some_and(|rate| rate > 0.6));
+    }
+
+    #[test]
+    fn what_gets_nowhere_now_fails_however_well_it_went_before() {
+        let stands = |in_vain: usize| {
+            let one = LateAttempt { delivery_id: "one".to_owned(), ..attempt("transient", 30) };
+            let before = (0..50).map(|_| attempt("delivered", 30));
+            let attempts = std::iter::repeat_n(one, in_vain).chain(before).collect();
+            of(DeliveryStanding { attempts, delivered_at: Some(to_text(NOW)), ..DeliveryStanding::default() })
+        };
+        assert_eq!(stands(IN_A_ROW - 1).status, Stands::Ok);
+        let told = stands(IN_A_ROW);
+        assert_eq!((told.status, told.reasons[1].as_str()), (Stands::Failing, "the last 3 attempts were all in vain"));
+    }
+
+    #[test]
+    fn reasons_are_numbers_and_codes() {
+        let refused = |code: &str| LateAttempt { code: Some(code.to_owned()), ..attempt("permanent", 30) };
+        let attempts = vec![refused("INVALID_EMAIL"), attempt("delivered", 30), refused("no ada@shop.example")];
+        let told = of(DeliveryStanding { attempts: attempts.clone(), dead: 2, ..DeliveryStanding::default() });
+        let failed = "2 of 3 deliveries that were tried within an hour have failed, the last one with `INVALID_EMAIL`";
+        assert_eq!(told.reasons, [failed, "2 deliveries were given up"]);
+        let attempts = attempts.into_iter().rev().collect();
+        let told = of(DeliveryStanding { attempts, ..DeliveryStanding::default() });
+        assert!(told.reasons[0].ends_with("the last one with no code"), "{:?}", told.reasons);
+        let state = SyncState { failures: 3, problem_code: Some("unauthorized".to_owned()), ..SyncState::default() };
+        let sync = sync_status("contacts", Some(&state), NOW);
+        let failed = "reading `contacts` has failed 3 times in a row, the last time with `unauthorized`";
+        assert_eq!(sync.reason().as_deref(), Some(failed));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods)] // this crate does effects: clock, files
 
 mod account;
+mod alerting;
 mod backups;
 mod base;
 mod beside;

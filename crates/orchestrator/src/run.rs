@@ -2,6 +2,7 @@
 //! and the plan becomes the active one last: a run that is killed anywhere leaves the previous state usable, and the next
 //! run finishes the work.
 
+use crate::alerting;
 use crate::backups;
 use crate::base::standing;
 use crate::beside;
@@ -238,6 +239,7 @@ async fn attempt(
     }
     if let Some(api) = planned.plan.api() {
         warnings.extend(mailing::warning(workspace, api).map_err(|failure| of_task((*failure).into()))?);
+        warnings.extend(alerting::warning(workspace, api).map_err(|failure| of_task((*failure).into()))?);
         if let Some(Err(unsaid)) = issuing::issuer(workspace, api).map_err(|failure| of_task((*failure).into()))? {
             match options.sandbox {
                 Sandbox::On => warnings.push(issuing::warning(&unsaid)),

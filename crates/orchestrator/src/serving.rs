@@ -1,6 +1,7 @@
 //! Serving the workspace: every active plan behind one listener.
 
 use crate::account;
+use crate::alerting;
 use crate::backups::{self, Keeper, Standings};
 use crate::delivering::{self, Delivered, Players, Workers};
 use crate::ending::{self, Ending};
@@ -430,7 +431,10 @@ impl ActivePlans {
             true => Some(mailing::subscribing(workspace).map_err(ServeFailure::Account)?),
             false => None,
         };
-        let following = workers.follow(&delivered, players, &self.settings, sending.as_ref(), subscribing.as_ref());
+        let targets = alerting::targets(workspace, self.plans.iter().map(|active| &active.plan));
+        let targets = targets.map_err(ServeFailure::Account)?;
+        let following =
+            workers.follow(&delivered, players, &self.settings, sending.as_ref(), subscribing.as_ref(), &targets);
         following.await.map_err(ServeFailure::Sending)
     }
 

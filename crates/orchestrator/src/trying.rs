@@ -242,6 +242,7 @@ fn service(manifest: &Manifest, options: &TryOptions) -> Result<ServicePlan, Try
         return Err(TryFailure::Missing(format!("{} needs: {title}; `--set {name}=...` gives it", provider.title)));
     }
     Ok(ServicePlan {
+        alerts: None,
         task_id,
         system: System::Test,
         priority: Priority::Normal,

@@ -3,6 +3,7 @@
 
 pub mod accounts;
 mod ahead;
+pub mod alerts;
 pub mod api;
 pub mod check;
 pub mod database;
@@ -192,6 +193,12 @@ impl Plan {
     pub fn has_suppressions(&self) -> bool {
         let suppressions = system::mail_suppressions().name;
         self.database.tables.iter().any(|table| table.name == suppressions)
+    }
+
+    /// Who is told how its integration stands.
+    #[must_use]
+    pub fn alerts(&self) -> Option<&alerts::Alerts> {
+        self.service.as_ref()?.alerts.as_ref()
     }
 
     /// What becomes of the calls of a provider.

@@ -1,6 +1,7 @@
 //! A service that is integrated: the provider's manifest as far as the task uses it, copied in, and where each value of the account
 //! comes from. What delivers, listens, checks and documents carries this out and looks no further left.
 
+use crate::alerts::Alerts;
 use crate::database::Schedule;
 use crate::procedure::Procedure;
 use crate::shape::Shape;
@@ -39,6 +40,9 @@ pub struct ServicePlan {
     /// Records of the provider that come into tables of ours again and again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub syncs: Vec<SyncPlan>,
+    /// Who is told when it fails; nobody where the task names nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alerts: Option<Alerts>,
     /// The provider, with the operations, points and objects that the task uses and no others.
     pub manifest: Manifest,
 }
@@ -126,6 +130,17 @@ pub enum ValueSource {
     Secret(String),
     /// The manifest's own default.
     Default,
+}
+
+impl ValueSource {
+    /// The name under which somebody gives it; none where nobody has to.
+    #[must_use]
+    pub fn variable(&self) -> Option<&str> {
+        match self {
+            Self::Environment(name) | Self::Secret(name) => Some(name),
+            Self::Plain(_) | Self::Default => None,
+        }
+    }
 }
 
 /// A point that a task asks for.

@@ -2,12 +2,14 @@
 //! keys and the answers kept for idempotency keys.
 
 mod accounts;
+mod alert;
 mod delivery;
 mod mail;
 mod subscription;
 mod sync;
 
 pub use accounts::{accounts, identities, mailed_tokens, of_accounts, refresh_tokens, sessions, signing_keys};
+pub use alert::integration_alerts;
 pub use delivery::{deliveries, delivery_attempts, kept_tokens, of_deliveries, remembered_values};
 pub use mail::mail_suppressions;
 pub use subscription::{webhook_subscriptions, webhook_subscriptions_of_users};
@@ -199,6 +201,7 @@ mod tests {
         assert_eq!(super::remembered_values().columns.len(), 5);
         assert_eq!(super::kept_tokens().columns.len(), 5);
         assert_eq!(super::of_syncs().map(|table| table.columns.len()), [15, 7]);
+        assert_eq!(super::integration_alerts().columns.len(), 5);
         assert_eq!(super::mail_suppressions().columns.len(), 4);
         assert_eq!(super::webhook_subscriptions().columns.len(), 15);
         assert_eq!(super::api_keys().columns.len(), 11);

@@ -83,6 +83,9 @@ pub fn uses(plan: &Plan) -> Uses {
     if !plan.syncs().is_empty() {
         found.syncs();
     }
+    if plan.alerts().is_some() {
+        found.alerts();
+    }
     for endpoint in &plan.api.endpoints {
         found.items(&endpoint.procedure.body);
         if plan.api.answers_questions() {
@@ -250,6 +253,24 @@ impl Found<'_> {
         used.updates.extend(all);
     }
 
+    /// Whoever looks how integrations stand notes it, and tells of it. What they read is read by whoever delivers and syncs.
+    fn alerts(&mut self) {
+        let table = system::integration_alerts();
+        let all: BTreeSet<ColumnName> = table.columns.iter().map(|column| column.name.clone()).collect();
+        let used = self.of(&table.name);
+        used.reads.extend(all.clone());
+        used.inserts.extend(all.clone());
+        used.updates.extend(all);
+        self.tells();
+    }
+
+    /// Events that no procedure emits.
+    fn tells(&mut self) {
+        let names = ["id", "name", "payload", "occurred_at"];
+        let names = names.into_iter().filter_map(|name| ColumnName::parse(name).ok());
+        self.of(&system::outbox_events().name).inserts.extend(names);
+    }
+
     /// The worker asks for an address before it writes to it, and keeps those that are nobody's; the commands for them, which connect as the
     /// server, keep and remove others.
     fn suppressions(&mut self) {
@@ -268,8 +289,7 @@ impl Found<'_> {
         let used = self.of(&table.name);
         used.reads.extend(table.columns.iter().map(|column| column.name.clone()));
         used.updates.extend(names(&["failing_since", "warned_at", "disabled_at", "status"]));
-        let outbox = system::outbox_events();
-        self.of(&outbox.name).inserts.extend(names(&["id", "name", "payload", "occurred_at"]));
+        self.tells();
     }
 
     /// What was heard is forgotten when the provider does not say it again any more.

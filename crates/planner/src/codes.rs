@@ -90,6 +90,8 @@ codes! {
     ACCOUNTS_OPEN = "IP296";
     /// Subscribers are offered what is no event of the API, or nothing says who they are.
     SUBSCRIBERS_DO_NOT_FIT = "IP374";
+    /// Whoever is to be told how an integration stands cannot be.
+    ALERTS_DO_NOT_FIT = "IP375";
     /// Endpoints or a service would stand on documents, which is not built.
     STANDS_ON_DOCUMENTS = "IP380";
     /// Backups that contradict themselves.

@@ -1,5 +1,6 @@
 //! What a task of `integrate_service` comes to: the task and the provider's manifest become a plan.
 
+mod alerts;
 pub mod checkout;
 mod intake;
 mod passing_on;
@@ -47,8 +48,9 @@ pub fn design(
         );
         vec![Diagnostic::error(PROVIDER_NOT_DESCRIBED, message, &name.place).with_help(help)]
     })?;
-    if task_id.as_str() == plan::mail::INTEGRATION {
-        let message = format!("`{task_id}` is what deliveries of mails are called");
+    let taken = [(plan::mail::INTEGRATION, "mails"), (plan::alerts::INTEGRATION, "messages about integrations")];
+    if let Some((_, what)) = taken.iter().find(|(name, _)| task_id.as_str() == *name) {
+        let message = format!("`{task_id}` is what deliveries of {what} are called");
         let help = "give the task another `task_id`, after the provider";
         return Err(vec![Diagnostic::error(NAME_TAKEN, message, &integration.place).with_help(help)]);
     }
@@ -70,6 +72,13 @@ pub fn design(
     tables.extend(pulled.tables);
     decisions.extend(pulled.decisions);
     service.syncs = pulled.syncs;
+    if let Some(said) = &integration.alerts {
+        let told = alerts::alerts(said)?;
+        tables.push(system::integration_alerts());
+        decisions.push(alerts::decision(&told, &manifest.provider.title));
+        events.extend(alerts::events(&told));
+        service.alerts = Some(told);
+    }
     let policy = default_policy();
     let mut endpoints = Vec::new();
     for (event, bring) in BRINGS {
@@ -212,6 +221,7 @@ pub fn plan_service(
         returns: Vec::new(),
         intake: None,
         syncs: Vec::new(),
+        alerts: None,
         system: if is_test { System::Test } else { System::Live },
         priority: Priority::Normal,
         account,
@@ -269,13 +279,7 @@ fn account(integration: &ServiceIntegration, manifest: &Manifest) -> (Vec<Accoun
     let provider = &manifest.provider;
     let given = |name: &FieldName| {
         let found = integration.credentials.iter().find(|given| given.name.value.as_str() == name.as_str());
-        found.map(|given| match &given.value.value {
-            CredentialValue::Plain(text) => ValueSource::Plain(text.clone()),
-            CredentialValue::Reference(Reference::Environment(name)) => {
-                ValueSource::Environment(name.as_str().to_owned())
-            }
-            CredentialValue::Reference(Reference::Secret(name)) => ValueSource::Secret(name.as_str().to_owned()),
-        })
+        found.map(|given| source(&given.value.value))
     };
     let (mut account, mut unanswered) = (Vec::new(), Vec::new());
     for (name, credential) in provider.credentials.iter() {
@@ -298,6 +302,20 @@ fn account(integration: &ServiceIntegration, manifest: &Manifest) -> (Vec<Accoun
         }
     }
     (account, unanswered)
+}
+
+fn source(value: &CredentialValue) -> ValueSource {
+    match value {
+        CredentialValue::Plain(text) => ValueSource::Plain(text.clone()),
+        CredentialValue::Reference(reference) => referred(reference),
+    }
+}
+
+fn referred(reference: &Reference) -> ValueSource {
+    match reference {
+        Reference::Environment(name) => ValueSource::Environment(name.as_str().to_owned()),
+        Reference::Secret(name) => ValueSource::Secret(name.as_str().to_owned()),
+    }
 }
 
 /// What the task asks for, each once, with what comes along.

@@ -55,7 +55,7 @@ pub use path::{MAX_PATH_BYTES, PathPattern, Segment};
 pub use rate_limit::{LimitBy, MAX_RATE_LIMIT, RateLimit};
 pub use reference::Reference;
 pub use schema::json_schema;
-pub use service::{MAX_SYNCED_FIELDS, Mapping, ServiceIntegration, ServiceType, known_providers};
+pub use service::{Alerts, MAX_SYNCED_FIELDS, Mapping, ServiceIntegration, ServiceType, known_providers};
 pub use source::Spanned;
 pub use subscribers::Subscribers;
 pub use task::{Priority, Specification, Task};

@@ -1,7 +1,10 @@
 //! `service_integration`: the block's node comes in, a checked [`ServiceIntegration`] goes out.
 //! What the provider does at a point is not decided here, and a provider that nobody knows is not wrong.
 
+mod alerts;
 mod provider;
+
+pub use alerts::Alerts;
 
 use crate::codes::{ANOTHER_SERVICE_TYPE, NOT_A_NAME};
 use crate::credential::{self, Credential};
@@ -42,6 +45,8 @@ pub struct ServiceIntegration {
     pub mapping: Vec<Mapping>,
     /// Whether its test system is meant; absent when the task leaves it to the producer.
     pub sandbox: Option<Spanned<bool>>,
+    /// Who is told when it fails and when it works again; nobody when absent.
+    pub alerts: Option<Alerts>,
     /// Where `service_integration` stands.
     pub place: Place,
 }
@@ -100,6 +105,7 @@ const FIELDS: &[Field] = &[
     optional("credentials", "What it asks for, each as `${env:NAME}` or `${secret:NAME}`.", credential::schema),
     optional("mapping", "Fields that have another name there: `company: organization`.", mapping_schema),
     optional("sandbox", "Whether its test system is meant.", schema::boolean),
+    optional("alerts", "Who is told when it fails, and when it works again.", alerts::schema),
 ];
 
 pub(crate) fn schema() -> Json {
@@ -160,6 +166,7 @@ pub(crate) fn lower(lowering: &mut Lowering<'_>, entry: &Entry) -> Option<Servic
         let value = lowering.boolean(Label::Field("sandbox"), node)?;
         Some(lowering.source.spanned(value, node.span))
     });
+    let alerts = block.node("alerts").and_then(|node| alerts::lower(lowering, node));
     Some(ServiceIntegration {
         service_type: service_type?,
         provider: provider?,
@@ -169,6 +176,7 @@ pub(crate) fn lower(lowering: &mut Lowering<'_>, entry: &Entry) -> Option<Servic
         credentials,
         mapping,
         sandbox,
+        alerts,
         place: lowering.source.place(entry.key_span),
     })
 }

@@ -2,6 +2,7 @@
 //! Statements come from `dialect`; this crate adds only what belongs to its own bookkeeping (ledger, keys, counts).
 #![allow(clippy::disallowed_methods)] // this crate does effects: files, threads
 
+pub mod alerting;
 mod api_key;
 mod blocking;
 mod contents;

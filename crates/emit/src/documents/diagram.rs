@@ -34,7 +34,12 @@ enum Detail {
 /// The diagrams, each with a title where there are several, and what their reader must know. What becomes of events leads nowhere and
 /// is the same in every API: it would only take room.
 pub fn view(tables: &[Table]) -> Value {
-    let further = [system::kept_tokens(), system::mail_suppressions(), system::webhook_subscriptions()];
+    let further = [
+        system::kept_tokens(),
+        system::mail_suppressions(),
+        system::webhook_subscriptions(),
+        system::integration_alerts(),
+    ];
     let kept = system::of_deliveries().into_iter().chain(system::of_syncs());
     let left_out: Vec<Table> = kept.chain(further).collect();
     let is_shown = |table: &&Table| !left_out.iter().any(|out| out.name == table.name);

@@ -9,7 +9,7 @@ use plan::Plan;
 use std::collections::BTreeSet;
 
 /// What `application.js` calls its own.
-const OWN: [&str; 25] = [
+const OWN: [&str; 28] = [
     "account",
     "accounts",
     "addAccountPages",
@@ -17,6 +17,8 @@ const OWN: [&str; 25] = [
     "addReturnPages",
     "addSyncMetrics",
     "addWebhookRoutes",
+    "alertWebhook",
+    "alerts",
     "allowedOrigins",
     "application",
     "buildApplication",
@@ -31,6 +33,7 @@ const OWN: [&str; 25] = [
     "mails",
     "metrics",
     "openAccount",
+    "openAlertWebhook",
     "openMailer",
     "openapi",
     "subscribers",
@@ -52,7 +55,7 @@ pub struct Wiring {
 impl Wiring {
     pub fn of(plan: &Plan, services: &[Integrated<'_>]) -> Self {
         let mut names = Names::new(&OWN);
-        ["readFileSync", "Deliveries", "Subscribers", "Sync"].iter().for_each(|name| {
+        ["readFileSync", "Alerting", "Deliveries", "Subscribers", "Sync"].iter().for_each(|name| {
             names.take(name);
         });
         // An API that a service brings is called like the service.

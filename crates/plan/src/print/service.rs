@@ -18,16 +18,21 @@ pub fn service(plan: &ServicePlan) -> String {
     };
     let _ = writeln!(text, "account at {}, {system}", plan.manifest.provider.title);
     for value in &plan.account {
-        let from = match &value.from {
-            ValueSource::Plain(plain) => format!("`{plain}`"),
-            ValueSource::Environment(name) => format!("${{env:{name}}}"),
-            ValueSource::Secret(name) => format!("${{secret:{name}}}"),
-            ValueSource::Default => "as the manifest says".to_owned(),
-        };
-        let _ = writeln!(text, "  {}: {from}", value.name);
+        let _ = writeln!(text, "  {}: {}", value.name, source(&value.from));
     }
     for name in &plan.unanswered {
         let _ = writeln!(text, "  {name}: not given");
+    }
+    if let Some(alerts) = &plan.alerts {
+        let email = alerts.email.iter().map(|address| format!("a mail to `{address}`"));
+        let webhook = alerts.webhook.iter().map(|webhook| format!("a message to {}", source(&webhook.url)));
+        let told: Vec<String> = email.chain(webhook).collect();
+        let _ = writeln!(
+            text,
+            "\nfails, needs attention or works again for {} s: {}",
+            alerts.after_seconds,
+            told.join(" and ")
+        );
     }
     for (event, point) in plan.manifest.points.points.iter() {
         match point {
@@ -44,6 +49,15 @@ pub fn service(plan: &ServicePlan) -> String {
         self::webhooks(&mut text, plan.manifest.provider.provider.as_str(), webhooks);
     }
     text
+}
+
+fn source(from: &ValueSource) -> String {
+    match from {
+        ValueSource::Plain(plain) => format!("`{plain}`"),
+        ValueSource::Environment(name) => format!("${{env:{name}}}"),
+        ValueSource::Secret(name) => format!("${{secret:{name}}}"),
+        ValueSource::Default => "as the manifest says".to_owned(),
+    }
 }
 
 fn calls(text: &mut String, event: &str, calls: &Calls) {

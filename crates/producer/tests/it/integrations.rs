@@ -1,5 +1,6 @@
 //! Tasks that integrate a service: what is asked for, what is tried, what a response says of it, and that no credential is shown.
 
+mod alerts;
 mod contacts;
 mod node;
 mod proofs;

@@ -552,8 +552,8 @@ fn a_mail_is_looked_at_before_it_is_sent() {
     let said = |words: &[&str]| end(&mut workspace.command(words)).must_end_with(0).stdout;
     let listed = said(&["mail", "list"]);
     for line in [
-        "contact_form             en         /messages                   mails/contact_form.yaml",
-        "password_changed         en,de      -                           -",
+        "contact_form                 en         /messages                   mails/contact_form.yaml",
+        "password_changed             en,de      -                           -",
     ] {
         assert!(listed.contains(line), "{listed}");
     }

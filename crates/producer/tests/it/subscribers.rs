@@ -31,28 +31,28 @@ specifications:
 const SOON: Duration = Duration::from_secs(20);
 
 /// The subscriber.
-struct Receiver {
+pub struct Receiver {
     _script: Script,
     address: SocketAddr,
 }
 
 impl Receiver {
-    fn start() -> Option<Self> {
+    pub fn start() -> Option<Self> {
         let script = Script::start("subscribers/receiver.mjs", "standardwebhooks", "subscribers of events")?;
         let address = script.told.parse().unwrap();
         Some(Self { _script: script, address })
     }
 
-    fn tell(&self, path: &str, what: &Value) {
+    pub fn tell(&self, path: &str, what: &Value) {
         assert_eq!(ask(self.address, &post(path, None, &what.to_string()), "").unwrap().status, 200);
     }
 
-    fn received(&self) -> Vec<Value> {
+    pub fn received(&self) -> Vec<Value> {
         let answer = ask(self.address, &get("/_received"), "").unwrap();
         serde_json::from_slice(&answer.body).unwrap()
     }
 
-    fn url(&self, path: &str) -> String {
+    pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 }

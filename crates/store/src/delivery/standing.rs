@@ -27,12 +27,16 @@ pub struct DeliveryStanding {
 /// An attempt, as far as it says how an integration stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LateAttempt {
+    /// Of which delivery.
+    pub delivery_id: String,
     /// What came of it.
     pub outcome: String,
     /// When it began.
     pub started_at: String,
     /// When it ended.
     pub ended_at: String,
+    /// The provider's own code of what went wrong.
+    pub code: Option<String>,
     /// What went wrong.
     pub problem: Option<String>,
 }
@@ -61,7 +65,7 @@ impl Store {
         }
         // Ids of attempts begin with their time, and the table is in their order.
         let tried = format!(
-            "SELECT a.outcome, a.started_at, a.ended_at, a.problem FROM outbox_attempts a \
+            "SELECT a.outcome, a.started_at, a.ended_at, a.problem, a.delivery_id, a.code FROM outbox_attempts a \
              JOIN outbox_deliveries d ON d.id = a.delivery_id \
              WHERE d.integration = ? AND a.id >= ? ORDER BY a.id DESC LIMIT {ATTEMPTS_READ}"
         );
@@ -80,9 +84,11 @@ fn first_id(ms: u64) -> String {
 
 fn attempt(row: &Row) -> Result<LateAttempt, StoreError> {
     Ok(LateAttempt {
+        delivery_id: text(row, 4)?,
         outcome: text(row, 0)?,
         started_at: text(row, 1)?,
         ended_at: text(row, 2)?,
+        code: optional_text(row, 5)?,
         problem: optional_text(row, 3)?,
     })
 }

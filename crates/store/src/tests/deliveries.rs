@@ -1,6 +1,7 @@
 //! Deliveries on every engine: one suite. SQLite always; PostgreSQL and MariaDB where `TEST_POSTGRESQL_URL` and `TEST_MYSQL_URL` name
 //! servers. Two workers are two connections to one database.
 
+use crate::alerting::AlertState;
 use crate::delivery::{
     Attempted, Backlog, DeliveryFilter, DeliveryStanding, DeliveryState, Dispatched, EVENTS_OF_ROUND, Leased,
     NewDelivery, Opening, OutboxEvent, Recorded, Remembered, Round, RoundDone, Routes,
@@ -9,6 +10,7 @@ use crate::mail_suppression::MailSuppression;
 use crate::{Database, Ended, Location, MySqlServer, Scratch, Server, Store};
 use plan::database::Migration;
 use plan::system;
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::sync::Arc;
@@ -54,7 +56,7 @@ fn places(application: &str) -> Vec<Place> {
     }
     for place in &places {
         let [store, _] = &place.workers;
-        let mut tables = vec![system::outbox_events(), system::mail_suppressions()];
+        let mut tables = vec![system::outbox_events(), system::mail_suppressions(), system::integration_alerts()];
         tables.extend(system::of_deliveries());
         let statements = dialect::create_tables(store.engine(), &tables);
         store
@@ -62,6 +64,40 @@ fn places(application: &str) -> Vec<Place> {
             .unwrap();
     }
     places
+}
+
+/// Who finds out first tells; whoever has found out the same tells nothing.
+#[tokio::test]
+async fn how_an_integration_stands_is_told_once() {
+    for place in places("alerts") {
+        let [first, second] = &place.workers;
+        let known = async |store: &Store| store.alert_state("crm").await.unwrap();
+        assert_eq!(known(first).await, None, "{}", place.name);
+        for (store, second) in [(first, 1), (second, 2)] {
+            store.alert_begins("crm", "well", "failing", &at(second)).await.unwrap();
+        }
+        let state = |told: &str, stands: &str, since: u32| AlertState {
+            told: told.to_owned(),
+            stands: stands.to_owned(),
+            since: at(since),
+        };
+        let failing = state("well", "failing", 1);
+        assert_eq!(known(second).await, Some(failing.clone()), "{}", place.name);
+        let told = |payload: &str| ("crm_fails", Value::from(payload));
+        let tells = async |store: &Store, what| store.alert_tells("crm", &failing, told(what), &at(9)).await.unwrap();
+        let (one, other) = tokio::join!(tells(first, "a"), tells(second, "b"));
+        assert!(one != other, "{}: {one} and {other}", place.name);
+        assert_eq!(known(first).await, Some(state("failing", "failing", 1)), "{}", place.name);
+        // What stands otherwise by now is not told any more.
+        first.alert_stands("crm", &failing, "well", &at(10)).await.unwrap();
+        second.alert_stands("crm", &failing, "well", &at(11)).await.unwrap();
+        assert_eq!(known(second).await, Some(state("failing", "well", 10)), "{}", place.name);
+        let late = state("failing", "failing", 1);
+        assert!(!first.alert_tells("crm", &late, told("c"), &at(12)).await.unwrap(), "{}", place.name);
+        let events = "SELECT COUNT(*) FROM outbox_events WHERE name = 'crm_fails'";
+        let rows = first.read(events.into(), Vec::new()).await.unwrap();
+        assert_eq!(rows, [vec![Datum::Integer(1)]], "{}", place.name);
+    }
 }
 
 /// The time, some seconds after noon.

@@ -47,7 +47,7 @@ const forgetDelivery = `DELETE FROM outbox_deliveries WHERE id = ?`;
 const listOldEvents = `SELECT id FROM outbox_events WHERE dispatched_at < ? AND NOT EXISTS (SELECT 1 FROM outbox_deliveries WHERE outbox_deliveries.event_id = outbox_events.id) LIMIT ${FORGOTTEN_AT_ONCE}`;
 const forgetEvent = `DELETE FROM outbox_events WHERE id = ?`;
 // Subscriptions are called by their ids.
-const byThemselves = /^(?:mail|subscribers|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
+const byThemselves = /^(?:mail|subscribers|alert_webhook|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 // What was put aside has a body, and is left to a person.
 const listOldHeard = `SELECT id FROM inbox_events WHERE integration = ? AND received_at < ? AND body IS NULL LIMIT ${FORGOTTEN_AT_ONCE}`;
 const forgetHearing = `DELETE FROM inbox_events WHERE id = ?`;

@@ -2,12 +2,12 @@
 // and each of those as a signed message (Standard Webhooks, https://www.standardwebhooks.com). No secret, no payload and nothing of what a
 // subscriber repeats of one is written down.
 
-import { createHash, createHmac } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { uuidv7 } from '../identifiers.js';
 import { logError, logWarning } from '../log.js';
-import { send } from '../provider/client.js';
 import { successorOf } from '../successor.js';
 import { deliverTo } from './rounds.js';
+import { LONGEST_WAIT_SECONDS, NEWS, RETRY, happenedAt, post } from './signed-message.js';
 import { Deliveries } from './worker.js';
 
 /** What the delivery is called that makes those to each subscription. That to a subscription is called by its id. */
@@ -15,21 +15,11 @@ const INTEGRATION = 'subscribers';
 const TEST = 'webhook_test';
 const FAILING = 'webhook_subscription_failing';
 const DISABLED = 'webhook_subscription_disabled';
-// What happened longer ago is not told of any more; how often it is looked who subscribes, and for deliveries that another process has made.
-const NEWS = 72 * 3_600_000;
+// How often it is looked who subscribes, and for deliveries that another process has made.
 const LOOKS = 1000;
 const POLL = 5000;
-// As Standard Webhooks recommends it, in seconds: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
-const SCHEDULE = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400];
-const RETRY = { attempts: SCHEDULE.length + 1, forHours: 120, firstWait: 500, mostWaitSeconds: 14_400 };
 const AT_ONCE = 8;
 const RATE = 10;
-const ANSWER_WITHIN = 20_000;
-const LONGEST_WAIT_SECONDS = 3600;
-// Most bytes of an answer that are kept.
-const MOST_KEPT = 1024;
-// Texts of an event that are shorter say too little to be looked for in an answer.
-const TELLING = 4;
 const MOST = 10_000;
 
 const listSubscriptions = `SELECT id, user_id, url, events, rate_limit, secret_id, old_secret_id, old_secret_until, failing_since, warned_at, created_at FROM webhook_subscriptions WHERE status = 'active' ORDER BY id LIMIT ${MOST}`;
@@ -155,36 +145,15 @@ export class Subscribers extends Deliveries {
     if (one === undefined) {
       return { outcome: 'rate_limited', wait: POLL, inDoubt: false, problem: 'nobody subscribes there any more, or not now', remembered: [] };
     }
-    const { headers, body } = this.#message(one, delivery, new Date());
-    const startedAt = performance.now();
-    const sent = await send({ method: 'POST', url: one.url, headers, body }, { within: ANSWER_WITHIN, isOurs: this.#isAnywhere, mostBytes: MOST_KEPT });
-    const { outcome, problem, wait } = meaningOf(sent);
-    const record = {
-      method: 'POST',
-      url: one.url.split('?')[0],
-      request_headers: headers.filter(([name]) => name !== 'webhook-signature'),
-      request_body: `sha256:${createHash('sha256').update(body).digest('hex').slice(0, 16)}`,
-      status: sent.answer?.status ?? null,
-      answer_headers: [],
-      answer_body: sent.answer ? repeatedOf(sent.answer, delivery.payload) : '',
-      duration_ms: Math.round(performance.now() - startedAt),
-      request_id: null,
-    };
-    await this.#keep(one, outcome, sent).catch((error) => logError('how a delivery went was not kept', error, { subscription: one.id }));
-    const code = sent.answer && outcome !== 'delivered' ? String(sent.answer.status) : undefined;
-    return { outcome, wait, again: waitOf(delivery.attempts), inDoubt: false, code, problem, record: [record], remembered: [] };
-  }
-
-  #message(one, { event, eventId, payload }, now) {
+    const { event, eventId, payload, attempts } = delivery;
     const { without = [] } = this.#offers[event] ?? {};
     const data = Object.fromEntries(Object.entries(payload ?? {}).filter(([name]) => !without.includes(name)));
-    const body = JSON.stringify({ type: event, timestamp: happenedAt(eventId).toISOString(), data });
-    const time = String(Math.floor(now.getTime() / 1000));
-    const isOldGood = one.old_secret_id !== null && one.old_secret_until !== null && now < new Date(one.old_secret_until);
-    const ids = isOldGood ? [one.secret_id, one.old_secret_id] : [one.secret_id];
-    const signatures = ids.map((id) => signatureOf(this.#secret, id, `${eventId}.${time}.${body}`));
-    const headers = [['content-type', 'application/json'], ['webhook-id', eventId], ['webhook-timestamp', time], ['webhook-signature', signatures.join(' ')]];
-    return { headers, body };
+    const isOldGood = one.old_secret_id !== null && one.old_secret_until !== null && new Date() < new Date(one.old_secret_until);
+    const keys = (isOldGood ? [one.secret_id, one.old_secret_id] : [one.secret_id]).map((secret) => keyOf(this.#secret, secret));
+    const shown = one.url.split('?')[0];
+    const { sent, carried } = await post({ url: one.url, shown, event, eventId, data, keys, isAnywhere: this.#isAnywhere, payload, attempts });
+    await this.#keep(one, carried.outcome, sent).catch((error) => logError('how a delivery went was not kept', error, { subscription: one.id }));
+    return carried;
   }
 
   /** Where that is not kept the next attempt keeps it. */
@@ -222,54 +191,6 @@ function accountOf({ id, rate_limit: rate }) {
 }
 
 /** `whsec_` with these 64 digits of hex is read as Base64. */
-function signatureOf(secret, id, text) {
-  const digest = createHash('sha256').update(successorOf(secret, id)).digest('hex');
-  return `v1,${createHmac('sha256', Buffer.from(digest, 'base64')).update(text).digest('base64')}`;
-}
-
-/** What came of a message. Whoever gets it twice knows it by its id, so what may have arrived is sent again. */
-function meaningOf({ neverConnected, isPermanent, broken, answer }) {
-  if (neverConnected !== undefined) return { outcome: isPermanent ? 'permanent' : 'transient', problem: neverConnected };
-  if (broken !== undefined) return { outcome: 'transient', problem: broken };
-  const { status, headers } = answer;
-  if (status >= 200 && status < 300) return { outcome: 'delivered' };
-  const problem = `it answered ${status}`;
-  if (status === 410) return { outcome: 'permanent', problem };
-  if (status !== 429) return { outcome: 'transient', problem };
-  const seconds = Number.parseInt(headers.find(([name]) => name.toLowerCase() === 'retry-after')?.[1], 10);
-  const wait = Number.isNaN(seconds) ? undefined : Math.min(Math.max(seconds, 0), LONGEST_WAIT_SECONDS) * 1000;
-  return { outcome: 'rate_limited', problem, wait };
-}
-
-/** Behind how many milliseconds it is tried again after so many attempts in vain before this one, not in step with others. */
-function waitOf(attempts) {
-  const seconds = SCHEDULE[attempts];
-  return seconds && seconds * 1000 + Math.floor(Math.random() * seconds * 100);
-}
-
-/** What an answer says, without what it repeats of the event. */
-function repeatedOf({ body, isCut }, payload) {
-  const told = textsOf(payload).sort((left, right) => right.length - left.length);
-  const said = told.reduce((text, one) => text.replaceAll(one, '[redacted]'), body.toString().replaceAll(/\p{Cc}/gu, ''));
-  if (said.length <= MOST_KEPT && !isCut) return said;
-  const kept = said.slice(0, MOST_KEPT);
-  // What was cut off may have been one of them.
-  const half = Math.max(0, ...told.map((one) => begunIn(kept, one)));
-  return `${kept.slice(0, kept.length - half)} ...`;
-}
-
-/** How many characters at the end of the text are the beginning of the other one. */
-function begunIn(text, other) {
-  for (let length = other.length - 1; length > 0; length -= 1) if (text.endsWith(other.slice(0, length))) return length;
-  return 0;
-}
-
-function textsOf(value) {
-  if (typeof value === 'string') return value.length >= TELLING ? [value] : [];
-  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsOf) : [];
-}
-
-/** When an event happened: its id begins with the time. */
-function happenedAt(eventId) {
-  return new Date(Number.parseInt(eventId.replaceAll('-', '').slice(0, 12), 16));
+function keyOf(secret, id) {
+  return Buffer.from(createHash('sha256').update(successorOf(secret, id)).digest('hex'), 'base64');
 }

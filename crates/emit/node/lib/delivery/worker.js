@@ -381,7 +381,7 @@ export class Deliveries {
 }
 
 /** The first id that an event of that time can have: ids are UUIDs of version 7, which begin with it. */
-function firstIdOf(milliseconds) {
+export function firstIdOf(milliseconds) {
   const time = milliseconds.toString(16).padStart(12, '0');
   return `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-000000000000`;
 }

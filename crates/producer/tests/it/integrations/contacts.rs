@@ -48,14 +48,14 @@ fn the_token_is_asked_for_and_a_sandbox_needs_none() {
 }
 
 /// A HubSpot that is played, and a workspace that has its token.
-fn with_hubspot() -> (Workspace, Played) {
+pub fn with_hubspot() -> (Workspace, Played) {
     let workspace = Workspace::new();
     let played = Played::start(&workspace, "hubspot", &[]);
     hubspot_of(workspace, played)
 }
 
 /// The same of a workspace on any database.
-fn hubspot_of(workspace: Workspace, played: Played) -> (Workspace, Played) {
+pub fn hubspot_of(workspace: Workspace, played: Played) -> (Workspace, Played) {
     let settings = format!("[simulated]\nhubspot = \"{}\"\n", played.told("address"));
     fs::write(workspace.path().join("producer.toml"), settings).unwrap();
     let mut set = workspace.command(&["secrets", "set", "HUBSPOT_ACCESS_TOKEN"]);
@@ -80,7 +80,7 @@ fn samples() -> (Workspace, Played) {
     (workspace, played)
 }
 
-fn command(kind: Kind, folder: &str, workspace: &mut Workspace, played: &Played) -> Command {
+pub fn command(kind: Kind, folder: &str, workspace: &mut Workspace, played: &Played) -> Command {
     workspace.application = workspace.path().join("output/integration").join(folder);
     let mut command = Server::command(kind, workspace);
     command
@@ -99,7 +99,7 @@ fn contact(played: &Played, email: &str) -> Option<Value> {
     found.first().map(|contact| contact["properties"].clone())
 }
 
-fn at(played: &Played, request: &plan::http_case::CaseRequest) -> Value {
+pub fn at(played: &Played, request: &plan::http_case::CaseRequest) -> Value {
     let address = played.told("address").trim_start_matches("http://").parse().unwrap();
     serde_json::from_slice(&ask(address, request, "").unwrap().body).unwrap_or_default()
 }
