@@ -144,7 +144,7 @@ export function buildApplication(database{% if endpoints or brought %}, counts{%
     ...Object.entries(alerts).map(([integration, told]) => new Alerting({ database, integration, told })),
 {% endif %}
   ];
-  addDeliveryMetrics(metrics.registry, deliveries);
+  addDeliveryMetrics(metrics.registry, deliveries{% if speaks %}, accounts{% endif %});
   return Object.assign(application, { deliveries{% if reads %}: [...deliveries, ...syncs]{% endif %} });
 {% else %}
   return application;

@@ -90,9 +90,11 @@ pub fn view(one: &Integrated<'_>, guide: &str) -> Value {
     let Integrated { plan, service, module: made, stem } = one;
     let provider = &service.manifest.provider;
     let name = provider.provider.as_str();
-    let variables = service.account.iter().filter_map(|value| match &value.from {
-        ValueSource::Environment(variable) | ValueSource::Secret(variable) => Some(variable.clone()),
-        ValueSource::Plain(_) | ValueSource::Default => None,
+    let variables = service.account.iter().filter_map(|value| value.from.variable().map(str::to_owned));
+    // Of those that end by themselves it is asked when they were set.
+    let set_at = service.account.iter().filter_map(|value| {
+        provider.credentials.get(value.name.as_str())?.ends_after_days?;
+        Some(format!("{}_SET_AT", value.from.variable()?))
     });
     context! {
         provider => name,
@@ -105,6 +107,7 @@ pub fn view(one: &Integrated<'_>, guide: &str) -> Value {
         reads => !service.syncs.is_empty(),
         path => plan.intake().map(|intake| intake.path.as_str()),
         variables => variables.collect::<Vec<_>>(),
+        set_at => set_at.collect::<Vec<_>>(),
         webhook_variable => webhook_variable(name),
         webhook_id_variable => needs_webhook_id(&service.manifest).then(|| webhook_id_variable(name)),
         base_variable => base_variable(name),

@@ -4,7 +4,7 @@
 use crate::harness::client::{ask, get, post};
 use crate::harness::granting::Granting;
 use crate::harness::repository;
-use crate::harness::server::{Kind, Server};
+use crate::harness::server::{AUTH_SECRET, Kind, Server};
 use crate::harness::workspace::{Ended, Workspace, end, end_with_input, files};
 use std::fs;
 use std::time::{Duration, Instant};
@@ -177,22 +177,22 @@ fn another_password_needs_no_new_agreement() {
 #[test]
 fn a_credential_that_ends_soon_is_said() {
     let granting = Granting::start();
-    let workspace = workspace(&granting, "accepted");
+    let mut workspace = workspace(&granting, "accepted");
     let manifest = workspace.path().join("providers/salesforce/provider.yaml");
     let text = fs::read_to_string(&manifest).unwrap();
-    let says = |days: u32| {
+    let says = |workspace: &Workspace, days: u32| {
         let ends = text.replace(
             "client_secret: { title: Consumer Secret,",
             &format!("client_secret: {{ title: Consumer Secret, ends_after_days: {days},"),
         );
         assert_ne!(ends, text);
         fs::write(&manifest, ends).unwrap();
-        let response = run(&workspace).must_end_with(0).response();
+        let response = run(workspace).must_end_with(0).response();
         let status = end(&mut workspace.command(&["status", "crm"])).must_end_with(0).stdout;
         (response["warnings"].to_string(), status)
     };
     let server_says = "Consumer Secret of Salesforce ends on 20";
-    let (warnings, status) = says(10);
+    let (warnings, status) = says(&workspace, 10);
     assert!(warnings.contains(server_says) && warnings.contains("`producer secrets set CRM_SECRET`"), "{warnings}");
     assert!(status.contains(server_says), "{status}");
     let server = serve(&workspace);
@@ -203,8 +203,25 @@ fn a_credential_that_ends_soon_is_said() {
     });
     let left = ends.unwrap().parse::<i64>().unwrap() - jiff::Timestamp::now().as_second();
     assert!((9 * 86_400..=10 * 86_400).contains(&left), "{left}");
-    let (warnings, status) = says(90);
+    drop(server);
+    ends_in_the_application_too(&mut workspace);
+    let (warnings, status) = says(&workspace, 90);
     assert!(!warnings.contains(server_says) && !status.contains(server_says), "{warnings}\n{status}");
+}
+
+/// It is told there when the secret was set.
+fn ends_in_the_application_too(workspace: &mut Workspace) {
+    if !Kind::Node.is_here() {
+        return;
+    }
+    workspace.application = workspace.path().join("output/integration/task_crm");
+    let example = fs::read_to_string(workspace.application.join(".env.example")).unwrap();
+    assert!(example.contains("\nCRM_SECRET_SET_AT=\n") && !example.contains("CRM_ID_SET_AT"), "{example}");
+    let mut command = Server::command(Kind::Node, workspace);
+    let server = Server::of(command.env("CRM_SECRET_SET_AT", "2026-11-01").env("AUTH_SECRET", AUTH_SECRET));
+    let metrics = String::from_utf8(ask(server.address, &get("/metrics"), "").unwrap().body).unwrap();
+    let ends = "credential_ends_at_seconds{integration=\"crm\",credential=\"client_secret\"} 1794355200\n";
+    assert!(metrics.contains(ends), "{metrics}\n{}", server.log());
 }
 
 /// The provider answers a refresh token once: where that answer is lost a person has to agree again, and is told so.

@@ -1,12 +1,14 @@
 // What is counted of deliveries, under the names that the native server has for it.
 
 import { Counter, Gauge } from 'prom-client';
+import { logError } from '../log.js';
 
 /**
  * @param {import('prom-client').Registry} registry
  * @param {import('./worker.js').Deliveries[]} workers
+ * @param {object[]} [accounts] as `../provider/account.js` opens them: it is told when what is given of them ends
  */
-export function addDeliveryMetrics(registry, workers) {
+export function addDeliveryMetrics(registry, workers, accounts = []) {
   const registers = [registry];
   const gauge = (name, help, labelNames, values) =>
     new Gauge({
@@ -53,4 +55,26 @@ export function addDeliveryMetrics(registry, workers) {
       }
     },
   });
+  if (accounts.length === 0) return;
+  new Gauge({
+    name: 'credential_ends_at_seconds',
+    help: 'When a credential ends, in seconds since 1970.',
+    labelNames: ['integration', 'credential'],
+    registers,
+    async collect() {
+      this.reset();
+      for (const account of accounts) {
+        for (const { credential, endsAt } of await endingsOf(account)) this.set({ integration: account.name, credential }, endsAt);
+      }
+    },
+  });
+}
+
+async function endingsOf({ name, endings, tokens }) {
+  try {
+    return [...endings, ...((await tokens?.endings()) ?? [])];
+  } catch (error) {
+    logError('when a token ends is not known', error, { integration: name });
+    return endings;
+  }
 }

@@ -3,8 +3,11 @@
 
 import net from 'node:net';
 import { listenAddress } from '../environment.js';
+import { logWarning } from '../log.js';
 import { Unfit } from './transformations.js';
 import { asSent, isAbsent, written } from './values.js';
+
+const DAY_SECONDS = 86_400;
 
 /**
  * @param {object} service what a module of `services/` exports
@@ -38,10 +41,22 @@ export function openAccount(service, environment = process.env, openTokens = und
   // While it is replaced, calls are signed with the one before as well.
   const webhookBefore = said(`${service.webhookSecretVariable}_BEFORE`);
   if (webhookBefore !== undefined) secrets.push(webhookBefore);
-  const account = { service, name: service.name, scope, secrets, webhookBefore, instead, problems, base: (host, told = scope) => base(service, host, told, instead) };
+  const account = { service, name: service.name, scope, secrets, webhookBefore, instead, problems, endings: endingsOf(service, said), base: (host, told = scope) => base(service, host, told, instead) };
   const isShared = Object.values(service.authentication).some(({ oauth2 }) => oauth2?.isShared);
   if (isShared && !said('AUTH_SECRET')) problems.push('`AUTH_SECRET` is not set: `producer secrets export` tells what the servers of this database share');
   return openTokens ? Object.assign(account, { tokens: openTokens(account) }) : account;
+}
+
+/** When credentials end of which somebody has said when they were set, in seconds since 1970. */
+function endingsOf({ credentials }, said) {
+  const ending = ([credential, { variable, endsAfterDays }]) => {
+    const setAt = endsAfterDays === undefined || variable === undefined ? undefined : said(`${variable}_SET_AT`);
+    if (setAt === undefined) return [];
+    const time = Date.parse(setAt);
+    if (Number.isNaN(time)) logWarning(`\`${variable}_SET_AT\` is no time: write it as 2026-01-31`);
+    return Number.isNaN(time) ? [] : [{ credential, endsAt: Math.floor(time / 1000) + endsAfterDays * DAY_SECONDS }];
+  };
+  return Object.entries(credentials).flatMap(ending);
 }
 
 const made = {

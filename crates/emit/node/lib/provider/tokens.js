@@ -76,6 +76,17 @@ export class Tokens {
     return found;
   }
 
+  /** Those that somebody has agreed to and that lead to no other, with when they end, in seconds since 1970. */
+  async endings() {
+    const ways = Object.entries(this.#account.service.authentication).filter(([, { oauth2 }]) => oauth2?.isShared);
+    const endings = [];
+    for (const [credential, { oauth2: way }] of ways) {
+      const { endsAt, refresh } = (await this.#load(this.#keptAs(credential, way))) ?? {};
+      if (endsAt !== undefined && refresh === undefined) endings.push({ credential, endsAt });
+    }
+    return endings;
+  }
+
   async #found(name, place, refused) {
     const { oauth2: way } = this.#account.service.authentication[name];
     if (holds(place.token, way, refused)) return place.token;

@@ -8,6 +8,7 @@ import { openAccount } from '../provider/account.js';
 import { operation } from '../provider/call.js';
 import { path } from '../provider/encode.js';
 import { Tokens } from '../provider/tokens.js';
+import { sealed } from '../successor.js';
 
 const getThing = operation({ name: 'get_thing', effect: 'read', method: 'GET', request: () => ({ path: path`/thing` }), answer: { id: { at: '/id', type: 'text', required: true } } });
 
@@ -99,4 +100,26 @@ test('where none is given the call says why, and it is not asked again at once',
   assert.equal(one.outcome.code, 'invalid_client');
   assert.deepEqual(one.outcome, other.outcome);
   assert.deepEqual([state.asked.length, state.calls.length], [1, 0]);
+});
+
+test('what somebody agreed to ends where it leads to no other', async () => {
+  const { own } = service.authentication;
+  const agreed = { ...service, authentication: { own: { oauth2: { ...own.oauth2, isShared: true } } } };
+  const ends = async (token) => {
+    const database = { optional: async (_query, [name]) => token && { sealed: sealed('ours', 'provider tokens', name, JSON.stringify(token)) } };
+    const open = (account) => new Tokens(account, database, 'ours');
+    return openAccount(agreed, { ACME_ID: 'our id', ACME_PASSWORD: 'p:w', AUTH_SECRET: 'ours' }, open).tokens.endings();
+  };
+  assert.deepEqual(await ends({ access: 'a', ends_at: 1_800_000_000 }), [{ credential: 'own', endsAt: 1_800_000_000 }]);
+  assert.deepEqual(await ends({ access: 'a', ends_at: 1_800_000_000, refresh: 'r' }), []);
+  assert.deepEqual(await ends({ access: 'a' }), []);
+  assert.deepEqual(await ends(undefined), []);
+});
+
+test('a credential ends so many days after it was set', () => {
+  const { password } = service.credentials;
+  const aging = { ...service, credentials: { ...service.credentials, password: { ...password, endsAfterDays: 10 } } };
+  const endings = (environment) => openAccount(aging, { ACME_ID: 'our id', ACME_PASSWORD: 'p:w', ...environment }).endings;
+  assert.deepEqual(endings({ ACME_PASSWORD_SET_AT: '2026-01-31' }), [{ credential: 'password', endsAt: Date.UTC(2026, 1, 10) / 1000 }]);
+  assert.deepEqual([endings({}), endings({ ACME_PASSWORD_SET_AT: 'soon' }), endings({ ACME_ID_SET_AT: '2026-01-31' })], [[], [], []]);
 });

@@ -127,6 +127,7 @@ impl Module<'_> {
                 members.add("optional", Expression::text("true"));
             }
         }
+        members.maybe("endsAfterDays", credential.ends_after_days.map(number));
         members.maybe("secret", credential.secret.then(|| Expression::text("true")));
         let form = &credential.form;
         members.maybe("startsWith", (!form.starts_with.is_empty()).then(|| texts(&form.starts_with)));
