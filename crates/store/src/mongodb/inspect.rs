@@ -7,6 +7,7 @@ use ::mongodb::Database;
 use ::mongodb::bson::{Bson, Document, doc};
 use dialect::mongodb::{ID, column_of, described_validator, is_set_index};
 use futures_util::TryStreamExt;
+use futures_util::future::try_join_all;
 use plan::database::{ObservedIndex, ObservedTable, Uniqueness};
 use std::collections::BTreeMap;
 use vocab::TableName;
@@ -94,15 +95,14 @@ pub async fn filled(database: &Database) -> Result<Vec<String>, StoreError> {
 }
 
 pub async fn count(database: &Database, tables: &[TableName]) -> Result<i64, StoreError> {
-    let mut count = 0;
-    for table in tables {
+    let counts = tables.iter().map(async |table| {
         let found = database.run_command(doc! { "count": table.as_str(), "query": {} }).await?;
-        count += match found.get("n") {
+        Ok::<i64, StoreError>(match found.get("n") {
             Some(Bson::Int32(number)) => i64::from(*number),
             Some(Bson::Int64(number)) => *number,
             Some(Bson::Double(number)) => *number as i64,
             _ => 0,
-        };
-    }
-    Ok(count)
+        })
+    });
+    Ok(try_join_all(counts).await?.into_iter().sum())
 }

@@ -210,7 +210,7 @@ impl Server {
     }
 
     /// A connection of its own, to a server that will do: new enough, and one that takes changes where no replica is asked for.
-    pub(super) async fn connect(&self) -> Result<Client, StoreError> {
+    pub(crate) async fn connect(&self) -> Result<Client, StoreError> {
         let client = self.open(&self.config()?).await?;
         client.batch_execute(IMPATIENT).await?;
         if let Some(schema) = &self.schema {

@@ -1,5 +1,6 @@
 //! Migrations that are taken back, that make tables anew, and that run step by step, on SQLite and on a real PostgreSQL server.
 
+use crate::blocking::blocking;
 use crate::{Database, Server, StoreError};
 use plan::Statement;
 use plan::database::{Execution, LockClass, Migration, Undo};
@@ -22,42 +23,47 @@ fn names(database: &Database) -> Vec<String> {
     database.look("task").unwrap().applied.into_iter().map(|applied| applied.name).collect()
 }
 
-/// A schema of its own on the server, removed when it is dropped.
-struct Schema {
+/// A database of its own on the server, removed when it is dropped: one program at a time migrates a database, and an index that is made
+/// beside writers waits for whoever has begun something in it.
+struct Place {
+    server: Server,
     url: String,
     name: String,
 }
 
-impl Schema {
+impl Place {
     fn new(test: &str) -> Option<Self> {
         let Ok(url) = std::env::var("TEST_POSTGRESQL_URL") else {
             let _ = writeln!(std::io::stderr(), "SKIPPED {test} on PostgreSQL: `TEST_POSTGRESQL_URL` is not set");
             return None;
         };
-        let schema = Self { url, name: format!("store_{test}_{}", std::process::id()) };
-        schema.run_outside(&format!("CREATE SCHEMA {}", schema.name));
-        Some(schema)
+        let name = format!("store_{test}_{}", std::process::id());
+        let (address, query) =
+            url.split_once('?').map_or((&*url, String::new()), |(url, query)| (url, format!("?{query}")));
+        let (host, _) = address.rsplit_once('/').unwrap();
+        let place = Self { server: Server::parse(&url).unwrap(), url: format!("{host}/{name}{query}"), name };
+        execute(&place.server, &format!("CREATE DATABASE {}", place.name));
+        Some(place)
+    }
+
+    fn server(&self) -> Server {
+        Server::parse(&self.url).unwrap()
     }
 
     fn database(&self) -> Database {
-        let sign = if self.url.contains('?') { '&' } else { '?' };
-        Database::PostgreSql(
-            Server::parse(&format!("{}{sign}options=-csearch_path%3D{}", self.url, self.name)).unwrap(),
-        )
-    }
-
-    fn run_outside(&self, sql: &str) {
-        run(&Database::PostgreSql(Server::parse(&self.url).unwrap()), &self.name, sql);
+        Database::PostgreSql(self.server())
     }
 }
 
-impl Drop for Schema {
+impl Drop for Place {
     fn drop(&mut self) {
-        self.run_outside(&format!(
-            "DROP SCHEMA IF EXISTS {} CASCADE; DELETE FROM schema_migrations WHERE scope = '{}'",
-            self.name, self.name
-        ));
+        execute(&self.server, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
     }
+}
+
+/// On a connection of its own, outside of the lock of those who migrate.
+fn execute(server: &Server, sql: &str) {
+    blocking(async { Ok(server.connect().await?.batch_execute(sql).await?) }).unwrap();
 }
 
 /// Runs statements by hand.
@@ -97,8 +103,8 @@ fn taken_back(database: &Database) {
 fn what_was_applied_is_taken_back() {
     let folder = tempfile::tempdir().unwrap();
     taken_back(&Database::Sqlite(folder.path().join("a.sqlite")));
-    if let Some(schema) = Schema::new("taken_back") {
-        taken_back(&schema.database());
+    if let Some(place) = Place::new("taken_back") {
+        taken_back(&place.database());
     }
 }
 
@@ -167,8 +173,8 @@ fn what_somebody_has_added_to_a_table_outlives_its_being_made_anew() {
 
 #[test]
 fn steps_are_noted_and_one_that_is_refused_leaves_nothing() {
-    let Some(schema) = Schema::new("steps") else { return };
-    let database = schema.database();
+    let Some(place) = Place::new("steps") else { return };
+    let database = place.database();
     run(&database, "hand", "CREATE TABLE a (b text, c text); INSERT INTO a VALUES ('1', '1'), ('1', '2')");
     let before = database.look("task").unwrap();
     let first = alone("CREATE INDEX CONCURRENTLY a_c_idx ON a (c)", "DROP INDEX CONCURRENTLY IF EXISTS a_c_idx");
@@ -201,26 +207,22 @@ fn steps_are_noted_and_one_that_is_refused_leaves_nothing() {
 
 #[test]
 fn a_lock_of_somebody_else_is_not_waited_for_without_end() {
-    let Some(schema) = Schema::new("locks") else { return };
-    let database = schema.database();
+    let Some(place) = Place::new("locks") else { return };
+    let database = place.database();
     run(&database, "hand", "CREATE TABLE a (b text)");
     std::thread::scope(|scope| {
-        let holds = scope
-            .spawn(|| run_in_session(&schema, &format!("BEGIN; LOCK TABLE {}.a; SELECT pg_sleep(30)", schema.name)));
+        // It is ended from outside.
+        let holds = scope.spawn(|| place.server().run_by_hand("BEGIN; LOCK TABLE a; SELECT pg_sleep(30)").is_err());
         std::thread::sleep(Duration::from_secs(1));
         let change = migration("0001_initial", vec![statement("ALTER TABLE a ADD COLUMN c text", "")]);
         let error = database.migrate("task", &[change], NOW).unwrap_err();
         assert!(error.is_retryable() && error.to_string().contains("table `a` is kept by process "), "{error}");
-        schema.run_outside(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%LOCK TABLE {}.a;%' AND pid <> pg_backend_pid()", schema.name));
-        holds.join().unwrap();
+        execute(
+            &place.server(),
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%LOCK TABLE a;%' AND datname = current_database() AND pid <> pg_backend_pid()",
+        );
+        assert!(holds.join().unwrap());
     });
     assert_eq!(database.look("task").unwrap().tables[0].columns.len(), 1);
     assert_eq!(names(&database), Vec::<String>::new());
-}
-
-/// On a connection of its own, outside of the lock of those who migrate.
-fn run_in_session(schema: &Schema, sql: &str) {
-    let Database::PostgreSql(server) = schema.database() else { unreachable!() };
-    // It is ended from outside.
-    let _ = server.run_by_hand(sql);
 }

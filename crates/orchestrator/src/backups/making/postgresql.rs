@@ -113,16 +113,19 @@ pub fn keep_log(
 }
 
 /// Whether a piece of a log begins where what was kept before it ends, by the names of files, and in the same line of time: a server that
-/// took over from another one begins its own, and nobody knows what the other one had committed behind that.
+/// took over from another one begins its own, and nobody knows what the other one had committed behind that. Soon after it took over a piece
+/// may begin with the file in which it did, of the line before too: what was kept has that file in the new line, to which the old one leads.
 pub fn follows(before: &Manifest, piece: &Manifest) -> bool {
     let files = |manifest: &Manifest| -> Vec<(u64, String)> {
         let names = manifest.objects.iter().filter_map(|object| object.name.strip_prefix(LOG));
         names.filter_map(|name| Some((number_of_file(name)?, name.get(..8)?.to_owned()))).collect()
     };
-    match (files(before).into_iter().max(), files(piece).into_iter().min()) {
-        (Some((last, line)), Some((first, of))) => first <= last + 1 && line == of,
-        (None, _) | (_, None) => false,
-    }
+    let (before, piece) = (files(before), files(piece));
+    let ends = (before.iter().max(), piece.iter().min(), piece.iter().max());
+    let (Some((last, line)), Some((first, _)), Some((_, of))) = ends else { return false };
+    *first <= last + 1
+        && line == of
+        && piece.iter().all(|(number, of)| of == line || before.contains(&(*number, line.clone())))
 }
 
 /// The number of a file of the log among its like: `000000010000000A000000FE` with the usual 16 MiB a file, 256 of which make the
