@@ -1,7 +1,12 @@
 //! What private servers for the tests have in common: programs that are installed or can be, ports, processes that nobody reads.
 
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
+
+const MEMORY: &str = "/dev/shm";
+/// Several times of what was seen to be used at once.
+const ROOM_KIB: u64 = 8 << 20;
 
 /// Whether this program may install others.
 pub fn is_root() -> bool {
@@ -34,6 +39,17 @@ pub fn as_user(user: &str, program: &std::path::Path) -> Command {
 /// A server keeps what it was given as its output for as long as it runs.
 pub fn quiet(command: &mut Command) -> &mut Command {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null())
+}
+
+/// Where tests and their servers have their files: in memory where the machine has much of it to give away, for nobody needs them on a disk,
+/// which makes and forgets a hundred thousand of them slowly.
+pub fn scratch() -> PathBuf {
+    let free = Command::new("df").args(["-Pk", MEMORY]).output().ok().filter(|output| output.status.success());
+    let free = free.and_then(|output| {
+        let text = String::from_utf8(output.stdout).ok()?;
+        text.lines().nth(1)?.split_whitespace().nth(3)?.parse::<u64>().ok()
+    });
+    if free.is_some_and(|free_kib| free_kib >= ROOM_KIB) { PathBuf::from(MEMORY) } else { std::env::temp_dir() }
 }
 
 /// A port of this machine that nobody listens at.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use crate::installed::{free_port, install, is_root, quiet};
+use crate::installed::{free_port, install, is_root, quiet, scratch};
 
 /// What tests are handed.
 pub const VARIABLE: &str = "TEST_MYSQL_URL";
@@ -38,12 +38,12 @@ impl Server {
         if let Ok(url) = std::env::var(VARIABLE) {
             return Ok(Self { url, origin: format!("`{VARIABLE}`"), own: None });
         }
-        start(&installed_program()?, "0")
+        start(&installed_program()?, "0", &scratch())
     }
 
     /// A private one that waits for the disk as servers do: what is measured on it is what users get.
     pub fn durable() -> Result<Self, String> {
-        start(&installed_program()?, "1")
+        start(&installed_program()?, "1", &std::env::temp_dir())
     }
 
     /// The same server, another database.
@@ -81,9 +81,9 @@ fn program(name: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(name)).find(|program| program.is_file())
 }
 
-fn start(program: &Path, flush: &str) -> Result<Server, String> {
+fn start(program: &Path, flush: &str, beside: &Path) -> Result<Server, String> {
     let failed = |what: &str| format!("MariaDB, `{}`: {what} failed", program.display());
-    let folder = std::env::temp_dir().join(format!("producer-mariadb-{}", std::process::id()));
+    let folder = beside.join(format!("producer-mariadb-{}", std::process::id()));
     fs::create_dir_all(&folder).map_err(|error| format!("cannot make `{}`: {error}", folder.display()))?;
     let own = Own { folder: folder.clone(), process: None };
     // From here on the folder is removed whatever happens.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use crate::installed::{free_port, quiet};
+use crate::installed::{free_port, quiet, scratch};
 use crate::repository::Repository;
 
 /// What tests are handed.
@@ -94,7 +94,7 @@ fn stand_in(repository: &Repository) -> Result<PathBuf, String> {
 }
 
 fn start(program: &Path, arguments: impl Fn(&str, u16) -> Vec<String>) -> Result<Server, String> {
-    let folder = std::env::temp_dir().join(format!("producer-mongodb-{}", std::process::id()));
+    let folder = scratch().join(format!("producer-mongodb-{}", std::process::id()));
     fs::create_dir_all(&folder).map_err(|error| format!("cannot make `{}`: {error}", folder.display()))?;
     let port = free_port()?;
     let mut run = Command::new(program);

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::installed::{as_user, free_port, install, is_root, quiet};
+use crate::installed::{as_user, free_port, install, is_root, quiet, scratch};
 
 /// What tests are handed.
 pub const VARIABLE: &str = "TEST_POSTGRESQL_URL";
@@ -34,12 +34,12 @@ impl Server {
         if let Ok(url) = std::env::var(VARIABLE) {
             return Ok(Self { url, origin: format!("`{VARIABLE}`"), own: None });
         }
-        start(&installed_programs()?, "off")
+        start(&installed_programs()?, "off", &scratch())
     }
 
     /// A private one that waits for the disk as servers do: what is measured on it is what users get.
     pub fn durable() -> Result<Self, String> {
-        start(&installed_programs()?, "on")
+        start(&installed_programs()?, "on", &std::env::temp_dir())
     }
 
     /// The same server, another database.
@@ -81,9 +81,9 @@ fn programs() -> Option<PathBuf> {
     folders.into_iter().find(|folder| folder.join("initdb").is_file() && folder.join("pg_ctl").is_file())
 }
 
-fn start(programs: &Path, fsync: &str) -> Result<Server, String> {
+fn start(programs: &Path, fsync: &str, beside: &Path) -> Result<Server, String> {
     let failed = |what: &str| format!("PostgreSQL in `{}`: {what} failed", programs.display());
-    let folder = std::env::temp_dir().join(format!("producer-postgresql-{}", std::process::id()));
+    let folder = beside.join(format!("producer-postgresql-{}", std::process::id()));
     fs::create_dir_all(&folder).map_err(|error| format!("cannot make `{}`: {error}", folder.display()))?;
     let own = Own { programs: programs.to_owned(), folder: folder.clone() };
     let password = folder.join("password");

@@ -239,6 +239,7 @@ fn test_crates(repository: &Repository, node: &Node, servers: &[Server<'_>], tal
             command.env_remove(stripe_mock::VARIABLE)
         }
     };
+    command.env("TMPDIR", installed::scratch());
     // They wait for servers about a third of the time.
     if let (Ok(cores), Err(_)) = (std::thread::available_parallelism(), std::env::var("RUST_TEST_THREADS")) {
         command.env("RUST_TEST_THREADS", (cores.get() + cores.get().div_ceil(2)).to_string());

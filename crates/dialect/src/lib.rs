@@ -389,17 +389,23 @@ pub fn lower_listing(database: &DatabasePlan, query: &Query, base: &str, asked: 
     (lowered.text, binds)
 }
 
-/// How many rows a listing has on all its pages together, as a statement that gives no row or one with that number. The values follow those
-/// of the base, which come first.
+/// How many rows a listing has on all its pages together, of which no more than `most` are looked at, as a statement that gives no row or one
+/// with that number. The values follow those of the base, which come first.
 #[must_use]
-pub fn lower_count(database: &DatabasePlan, query: &Query, base: &str, asked: &Listing) -> (String, Vec<Datum>) {
+pub fn lower_count(
+    database: &DatabasePlan,
+    query: &Query,
+    base: &str,
+    asked: &Listing,
+    most: Option<u32>,
+) -> (String, Vec<Datum>) {
     if database.engine == Engine::MongoDb
         && let Ok(lowering) = mongodb::lowering::Lowering::new(&database.tables, &query.from)
     {
-        return mongodb::lowering::count(lowering, base, asked);
+        return mongodb::lowering::count(lowering, base, asked, most);
     }
     let lowering = Lowering::new(words(database.engine), &database.tables, &query.from);
-    let (text, binds) = relational::count(lowering, query, asked);
+    let (text, binds) = relational::count(lowering, query, asked, most);
     let lowered = finished(database.engine, Lowered { text, binds: Vec::new() });
     (lowered.text, binds)
 }

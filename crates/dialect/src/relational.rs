@@ -279,10 +279,15 @@ pub fn listing(lowering: Lowering<'_>, base: &str, has_filter: bool, asked: &Lis
     (text, binds)
 }
 
-/// How many rows there are, wherever the page begins.
-pub fn count(lowering: Lowering<'_>, query: &Query, asked: &Listing) -> (String, Vec<Datum>) {
-    let text = format!("SELECT COUNT(*) AS total FROM {}", lowering.quote(query.from.as_str()));
-    filtered(lowering, text, query, &asked.filters)
+/// How many rows there are, wherever the page begins; no more than `most` of them are looked at.
+pub fn count(lowering: Lowering<'_>, query: &Query, asked: &Listing, most: Option<u32>) -> (String, Vec<Datum>) {
+    let what = most.map_or("COUNT(*) AS total", |_| "1 AS counted");
+    let text = format!("SELECT {what} FROM {}", lowering.quote(query.from.as_str()));
+    let (text, binds) = filtered(lowering, text, query, &asked.filters);
+    match most {
+        None => (text, binds),
+        Some(most) => (format!("SELECT COUNT(*) AS total FROM ({text} LIMIT {most}) AS counted_rows"), binds),
+    }
 }
 
 /// A statement with the query's own condition and what a request wants besides, of which the values are given.

@@ -160,8 +160,10 @@ fn queries() {
     expect![[r#"SELECT id, note AS remark FROM "order" WHERE email = ? AND note >= ? AND (note < ? OR note = ? AND id > ?) ORDER BY note DESC, id LIMIT 21"#]].assert_eq(&text);
     let passed = lower_listing(&database(), &query, &base.text, &Listing { after: None, offset: 40, ..asked.clone() });
     assert!(passed.0.ends_with(" LIMIT 21 OFFSET 40"), "{}", passed.0);
-    let (count, binds) = crate::lower_count(&database(), &query, &base.text, &asked);
+    let (count, binds) = crate::lower_count(&database(), &query, &base.text, &asked, None);
     expect![[r#"SELECT COUNT(*) AS total FROM "order" WHERE email = ? AND note >= ?"#]].assert_eq(&count);
+    let (some, _) = crate::lower_count(&database(), &query, &base.text, &asked, Some(11));
+    expect![[r#"SELECT COUNT(*) AS total FROM (SELECT 1 AS counted FROM "order" WHERE email = ? AND note >= ? LIMIT 11) AS counted_rows"#]].assert_eq(&some);
     assert_eq!(binds.len(), 1, "where a page begins says nothing of how many rows there are");
     query.holes.page = Some(Page { default: 1, max: 2 });
     assert!(lower_query(&database(), &query).is_err(), "a hole is not lowered quietly");

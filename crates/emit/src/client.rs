@@ -14,7 +14,7 @@ use crate::render::{Comment, capitalised, generated, render};
 use minijinja::{Value, context};
 use plan::database::Nullability;
 use plan::procedure::{RecordList, ResponseField, RowsFormat, Scheme};
-use plan::query::Total;
+use plan::query::{MOST_COUNTED, Total};
 use plan::shape::Presence;
 use plan::value::Preference;
 use plan::{Plan, Problem};
@@ -425,8 +425,11 @@ impl Types {
         if listing.holes.total == Total::Asked {
             fields.push(asked(
                 "count",
-                "'exact'",
-                "Has the page say how many rows there are on all together, as `total`.".to_owned(),
+                "'exact' | 'estimated'",
+                format!(
+                    "Has the page say how many rows there are on all together, as `total`; an estimate counts {MOST_COUNTED} at most, and \
+                     `total_is` says whether there are more."
+                ),
             ));
         }
         for (column, comparisons) in &listing.holes.filters {

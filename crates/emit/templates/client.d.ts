@@ -26,6 +26,8 @@ export interface PageOf<Item> {
   next: string | null;
   /** How many rows there are on all pages together, where `count` asked. */
   total?: number;
+  /** Whether that is all of them, where `count` asked for an estimate. */
+  total_is?: 'exact' | 'at_least';
 }
 {% endif %}
 

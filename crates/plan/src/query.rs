@@ -201,6 +201,9 @@ pub struct Holes {
     pub summary: Option<Summary>,
 }
 
+/// Rows up to which they are counted where an estimate of them will do.
+pub const MOST_COUNTED: u32 = 10_000;
+
 /// What a request may have worked out of the rows of a list, one result for each group of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {

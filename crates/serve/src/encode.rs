@@ -1,6 +1,8 @@
 //! Values as the bytes of a JSON answer, written straight: no tree is built on the way. The bytes are those that
 //! `Datum::to_json` would give.
 
+use crate::listing::Counting;
+use plan::query::MOST_COUNTED;
 use std::sync::Arc;
 use vocab::Datum;
 
@@ -42,7 +44,12 @@ pub(crate) fn row(out: &mut Vec<u8>, keys: &[Key], row: &[Datum]) {
 }
 
 /// A page of a list.
-pub(crate) fn page<R: AsRef<[Datum]>>(keys: &[Key], rows: &[R], next: Option<&str>, total: Option<i64>) -> Vec<u8> {
+pub(crate) fn page<R: AsRef<[Datum]>>(
+    keys: &[Key],
+    rows: &[R],
+    next: Option<&str>,
+    total: Option<(i64, Counting)>,
+) -> Vec<u8> {
     let mut out = Vec::with_capacity(64 + rows.len() * keys.len() * 32);
     out.extend_from_slice(b"{\"items\":[");
     for (index, of) in rows.iter().enumerate() {
@@ -56,9 +63,17 @@ pub(crate) fn page<R: AsRef<[Datum]>>(keys: &[Key], rows: &[R], next: Option<&st
         Some(next) => text(&mut out, next),
         None => out.extend_from_slice(b"null"),
     }
-    if let Some(total) = total {
+    if let Some((total, counting)) = total {
         out.extend_from_slice(b",\"total\":");
-        write(&mut out, &total);
+        let most = i64::from(MOST_COUNTED);
+        match counting {
+            Counting::Exact => write(&mut out, &total),
+            Counting::Estimated => {
+                write(&mut out, &total.min(most));
+                let is = if total > most { "at_least" } else { "exact" };
+                out.extend_from_slice(format!(",\"total_is\":\"{is}\"").as_bytes());
+            }
+        }
     }
     out.push(b'}');
     out
@@ -88,6 +103,7 @@ fn write(out: &mut Vec<u8>, value: &(impl serde::Serialize + ?Sized)) {
 #[cfg(test)]
 mod tests {
     use super::{Key, page};
+    use crate::listing::Counting;
     use serde_json::json;
     use vocab::Datum;
 
@@ -108,8 +124,16 @@ mod tests {
         {
             let expected = json!({"items": items, "next": next}).to_string();
             assert_eq!(String::from_utf8(page(&fields.map(Key::new), &rows, next, None)).unwrap(), expected);
-            let counted = json!({"items": items, "next": next, "total": 12}).to_string();
-            assert_eq!(String::from_utf8(page(&fields.map(Key::new), &rows, next, Some(12))).unwrap(), counted);
+            for (found, counting, told) in [
+                (12_000, Counting::Exact, json!({"total": 12_000})),
+                (10_000, Counting::Estimated, json!({"total": 10_000, "total_is": "exact"})),
+                (10_001, Counting::Estimated, json!({"total": 10_000, "total_is": "at_least"})),
+            ] {
+                let mut expected = json!({"items": items, "next": next});
+                expected.as_object_mut().unwrap().extend(told.as_object().unwrap().clone());
+                let counted = page(&fields.map(Key::new), &rows, next, Some((found, counting)));
+                assert_eq!(String::from_utf8(counted).unwrap(), expected.to_string());
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::summary::{Summarizes, SummaryCheck};
 use crate::validation::{MAX_ENTRIES, Why, Wrong, cursor_value, parameter_number, parameter_value};
 use dialect::{Listing, Wanted};
 use plan::procedure::RowsFormat;
-use plan::query::{Cardinality, Choice, Direction, Holes, Order, Page, Related, Total};
+use plan::query::{Cardinality, Choice, Direction, Holes, MOST_COUNTED, Order, Page, Related, Total};
 use plan::value::Comparison;
 use plan::{DatabasePlan, Query, Scope};
 use std::borrow::Cow;
@@ -73,6 +73,25 @@ pub(crate) struct Picked {
     pub nested: Nested,
 }
 
+/// How far rows are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Counting {
+    /// All of them.
+    Exact,
+    /// Up to [`MOST_COUNTED`]; whether there are more is said.
+    Estimated,
+}
+
+impl Counting {
+    /// How many rows are looked at: one more than are told tells that there are more.
+    pub fn most(self) -> Option<u32> {
+        match self {
+            Self::Exact => None,
+            Self::Estimated => Some(MOST_COUNTED + 1),
+        }
+    }
+}
+
 /// What one request asks.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
@@ -83,8 +102,8 @@ pub(crate) struct Asked {
     pub fields: Option<Vec<usize>>,
     /// What is asked of those rows.
     pub nested: Nested,
-    /// Whether it is said how many rows there are.
-    pub counts: bool,
+    /// Where it is said how many rows there are.
+    pub counting: Option<Counting>,
     /// How the rows are to be written, where the caller says so.
     pub format: Option<RowsFormat>,
     /// What is asked instead of the rows.
@@ -144,7 +163,7 @@ impl ListingCheck {
             let listing = self.usual();
             let (sort, fields, nested) = (self.usual.clone(), None, Nested::default());
             let summary = Some(summary);
-            return Ok(Asked { listing, sort, fields, nested, counts: false, format, summary, page: 0, beyond: 0 });
+            return Ok(Asked { listing, sort, fields, nested, counting: None, format, summary, page: 0, beyond: 0 });
         }
         let most = match format {
             None | Some(RowsFormat::Json) => self.page.max,
@@ -161,7 +180,7 @@ impl ListingCheck {
         let mut included = None;
         let mut nested = Nested::default();
         let mut offset = None;
-        let mut counts = false;
+        let mut counting = None;
         for (place, (name, text)) in pairs.into_iter().enumerate() {
             let mut refuse = |why| wrong.push((place, Wrong::parameter(&name, why)));
             if seen.iter().any(|known| *known == name) {
@@ -190,8 +209,11 @@ impl ListingCheck {
                         Some(_) => refuse(Why::new("range", format!("must be between 0 and {most}"))),
                     }
                 }
-                "count" if self.total == Total::Asked && text == "exact" => counts = true,
-                "count" if self.total == Total::Asked => refuse(Why::new("format", "must be one of exact")),
+                "count" if self.total == Total::Asked => match &*text {
+                    "exact" => counting = Some(Counting::Exact),
+                    "estimated" => counting = Some(Counting::Estimated),
+                    _ => refuse(Why::new("format", "must be one of exact, estimated")),
+                },
                 "cursor" => cursor = Some((place, text.into_owned())),
                 "fields" | "include" if self.takes(&name) => {
                     let asked = if name == "fields" { &mut fields } else { &mut included };
@@ -237,7 +259,7 @@ impl ListingCheck {
         let fields = self.selection.as_ref().and_then(|selection| selection.joined(fields, included));
         let page = limit.min(AT_ONCE);
         let listing = Listing { filters, order, after, offset, limit: page + 1 };
-        Ok(Asked { listing, sort, fields, nested, counts, format, summary: None, page, beyond: limit - page })
+        Ok(Asked { listing, sort, fields, nested, counting, format, summary: None, page, beyond: limit - page })
     }
 
     fn summarized(

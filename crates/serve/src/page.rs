@@ -4,6 +4,7 @@ use crate::answer::Answer;
 use crate::coding::weight;
 use crate::encode::{self, Key};
 use crate::export::{Rest, Rows};
+use crate::listing::Counting;
 use plan::procedure::RowsFormat;
 use std::sync::Arc;
 use store::Row;
@@ -20,7 +21,7 @@ pub(crate) struct Page {
     /// Which of the list's fields the rows hold, in this order; none where it is all of its own.
     pub fields: Option<Vec<usize>>,
     /// How many there are on all pages together, where that was asked.
-    pub total: Option<i64>,
+    pub total: Option<(i64, Counting)>,
     /// How they are to be written, where the caller says so.
     pub format: Option<RowsFormat>,
     /// What the rows are made of, where it is nothing of the list's own.

@@ -1,14 +1,16 @@
 //! The rows of a list that one request asks for: what a request asks comes in, the statement of a page and what its rows are go out.
 
-use crate::listing::{Asked, cursor};
+use crate::listing::{Asked, Counting, cursor};
 use crate::nested;
 use crate::page::Page;
 use crate::program::List;
-use dialect::{Listing, Summarized};
+use dialect::{Listing, Summarized, Wanted};
 use plan::query::Output;
+use plan::value::Comparison;
 use plan::{Problem, Query};
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use store::Row;
+use store::{Late, Row, StoreError};
 use vocab::{ColumnName, Datum, FieldType};
 
 /// What one request asks of a list, with every value but those of the page.
@@ -56,8 +58,9 @@ impl Reading {
     }
 
     /// The statement of how many rows there are on all pages together.
-    pub fn count(&self) -> (Arc<str>, Vec<Datum>) {
-        let (text, binds) = dialect::lower_count(&self.list.database, self.query(), &self.base, &self.asked.listing);
+    pub fn count(&self, counting: Counting) -> (Arc<str>, Vec<Datum>) {
+        let (database, listing) = (&self.list.database, &self.asked.listing);
+        let (text, binds) = dialect::lower_count(database, self.query(), &self.base, listing, counting.most());
         (text.into(), self.own.iter().cloned().chain(binds).collect())
     }
 
@@ -66,6 +69,39 @@ impl Reading {
         let lowered = dialect::lower_summary(&self.list.database, self.query(), asked);
         let (text, binds) = lowered.map_err(|_| Problem::InternalError)?;
         Ok((text.into(), self.own.iter().cloned().chain(binds).collect()))
+    }
+
+    /// Says of a read that would take more than its budget which index may keep it within: what must be equal, and behind it a range or what
+    /// the rows are in the order of.
+    pub fn explained(&self, error: StoreError) -> StoreError {
+        let StoreError::Late(Late::Plan, text) = error else { return error };
+        let listing = &self.asked.listing;
+        let (mut columns, mut ranges) = (Vec::new(), Vec::new());
+        let mut all: Vec<&Wanted> = listing.filters.iter().collect();
+        while let Some(wanted) = all.pop() {
+            match wanted {
+                Wanted::Compare(column, Comparison::Equal, _) | Wanted::OneOf(column, _) | Wanted::Null(column) => {
+                    columns.push(column);
+                }
+                Wanted::Compare(_, Comparison::NotEqual, _) | Wanted::Holds(..) | Wanted::Any(_) | Wanted::Not(_) => {}
+                Wanted::Compare(column, ..) => ranges.push(column),
+                Wanted::All(wanted) => all.extend(wanted),
+            }
+        }
+        columns.sort();
+        let key_alone = columns.is_empty() && ranges.is_empty() && listing.order.len() == 1;
+        match ranges.into_iter().min() {
+            Some(range) => columns.push(range),
+            None => columns.extend(listing.order.iter().map(|order| &order.column)),
+        }
+        let mut seen = BTreeSet::new();
+        columns.retain(|column| seen.insert(*column));
+        if key_alone {
+            return StoreError::Late(Late::Plan, text);
+        }
+        let columns: Vec<&str> = columns.into_iter().map(ColumnName::as_str).collect();
+        let index = format!("an index of `{}` on ({})", self.query().from, columns.join(", "));
+        StoreError::Late(Late::Plan, format!("{text}; {index} may keep it within"))
     }
 
     /// The page of at most so many rows, of which one more tells that there is another, and behind what that one begins.

@@ -1074,16 +1074,17 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
                 return Ok(());
             }
             let (text, parameters) = reading.statement(&asked.listing);
-            let rows = executor.read(&text, parameters).await?;
+            let rows = executor.read(&text, parameters).await.map_err(|error| reading.explained(error))?;
             let (mut page, after) = reading.page(rows, asked.page)?;
-            if asked.counts {
-                let (text, parameters) = reading.count();
-                let counted = executor.read(&text, parameters).await?;
+            if let Some(counting) = asked.counting {
+                let (text, parameters) = reading.count(counting);
+                let counted = executor.read(&text, parameters).await.map_err(|error| reading.explained(error))?;
                 // A document database counts nothing where there is nothing.
-                page.total = Some(match counted.first().and_then(|row| row.first()) {
+                let total = match counted.first().and_then(|row| row.first()) {
                     Some(Datum::Integer(total)) => *total,
                     _ => 0,
-                });
+                };
+                page.total = Some((total, counting));
             }
             if let Some(after) = after.filter(|_| asked.beyond > 0) {
                 let Executor::Store(store, whose) = executor else {

@@ -174,11 +174,13 @@ pub fn listing(lowering: Lowering<'_>, base: &str, asked: &Listing) -> (String, 
     (find.to_string(), values)
 }
 
-/// How many documents there are, wherever the page begins; none at all where there are none.
-pub fn count(lowering: Lowering<'_>, base: &str, asked: &Listing) -> (String, Vec<Datum>) {
+/// How many documents there are, wherever the page begins, of which no more than `most` are looked at; none at all where there are none.
+pub fn count(lowering: Lowering<'_>, base: &str, asked: &Listing, most: Option<u32>) -> (String, Vec<Datum>) {
     let (page, values) = listing(lowering, base, &Listing { after: None, ..asked.clone() });
     let page: Value = serde_json::from_str(&page).unwrap_or_default();
-    let pipeline = json!([{ "$match": page["command"]["filter"] }, { "$count": "total" }]);
+    let matched = json!({ "$match": page["command"]["filter"] });
+    let stages = [Some(matched), most.map(|most| json!({ "$limit": most })), Some(json!({ "$count": "total" }))];
+    let pipeline: Vec<Value> = stages.into_iter().flatten().collect();
     let command = json!({ "aggregate": page["command"]["find"], "pipeline": pipeline, "cursor": {} });
     (json!({ "command": command, "columns": [["total", "", "total"]] }).to_string(), values)
 }

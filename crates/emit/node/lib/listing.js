@@ -8,6 +8,7 @@
 
 import { requireScopes } from './authorization.js';
 import { parseJson } from './json.js';
+import { logWarning } from './log.js';
 import { acceptedFormat } from './page.js';
 import { Problem } from './problem.js';
 import { includedIn, outputsOf, readFields, takeOfRelated, withRelated } from './related.js';
@@ -21,6 +22,8 @@ const CURSOR_LIMIT = 8192;
 
 /** Rows that are read at once. */
 const AT_ONCE = 1000;
+/** Rows up to which they are counted where an estimate of them will do. */
+const MOST_COUNTED = 10_000;
 
 const isNoCursor = { code: 'format', detail: 'must be the `next` of a page with the same sort' };
 
@@ -65,7 +68,7 @@ export function validateListing(request, listing, related) {
 
 /**
  * The page that was asked for: { items, next }, with the names of the `fields` where not all of them were asked for, and the `total` of
- * all pages where that was. Of a long one these are the first items, and `rest` gives the others, some at a time, as they are read.
+ * all pages where that was, and what it is where an estimate was. Of a long one these are the first items, and `rest` gives the others, some at a time, as they are read.
  * @param {import('./database.js').Database} database or a transaction
  * @param {ReturnType<typeof validateListing>} asked
  * @param {string} select the statement up to its own condition
@@ -77,10 +80,16 @@ export async function readPage(database, asked, select, conditionValues) {
   const { related } = asked;
   const included = includedIn(asked.fields, related);
   const ofOthers = outputsOf(included, related);
-  const read = (what, columns, before = []) => {
+  const read = async (what, columns, before = []) => {
     const wanted = { ...what, outputs: ofOthers.outputs };
     const { sql, values } = lists(select, conditionValues ? 'AND' : 'WHERE', wanted, conditionValues?.length ?? 0);
-    return database.many(sql, [...before, ...(conditionValues ?? []), ...values], columns);
+    const given = [...before, ...(conditionValues ?? []), ...values];
+    try {
+      return await database.many(sql, given, columns);
+    } catch (problem) {
+      if (problem.late === 'plan_over_budget') proposeIndex(asked);
+      throw problem;
+    }
   };
   const readItems = async (what) => {
     const rows = await read(what, asked.listing.columns, ofOthers.values);
@@ -89,10 +98,38 @@ export async function readPage(database, asked, select, conditionValues) {
     return { items: page.map((row) => picked(withRelated(row, included, related), asked.fields)), next };
   };
   const { items, next } = await readItems({ ...asked, limit: Math.min(asked.limit, AT_ONCE) });
-  // A document database counts nothing where there is nothing.
-  const total = asked.counts ? ((await read({ ...asked, isCount: true }, {}))[0]?.total ?? 0) : undefined;
+  const counted = asked.counting && (await countedRows(asked.counting, (what) => read({ ...asked, ...what }, {})));
   const isAll = next === null || asked.limit <= AT_ONCE;
-  return { items, next, fields: asked.fields, total, rest: isAll ? undefined : itemsBehind(readItems, asked, next) };
+  return { items, next, fields: asked.fields, ...counted, rest: isAll ? undefined : itemsBehind(readItems, asked, next) };
+}
+
+/** How many rows there are; where an estimate will do no more than some of them are looked at, one more than are told. */
+async function countedRows(counting, read) {
+  const most = counting === 'estimated' ? MOST_COUNTED + 1 : undefined;
+  const [row] = await read({ isCount: true, most });
+  // A document database counts nothing where there is nothing.
+  const total = row?.total ?? 0;
+  if (!most) return { total };
+  return { total: Math.min(total, MOST_COUNTED), total_is: total < most ? 'exact' : 'at_least' };
+}
+
+/**
+ * Says of a read that would take more than its budget which index may keep it within: what must be equal, and behind it a range or what
+ * the rows are in the order of.
+ */
+function proposeIndex({ filters, sort, listing }) {
+  const all = [...filters];
+  const [equal, ranges] = [[], []];
+  for (const { all: inner, name, comparison, values, isNull } of all) {
+    if (inner) all.push(...inner);
+    else if (comparison === 'eq' || values || isNull) equal.push(name);
+    else if (comparison && comparison !== 'ne') ranges.push(name);
+  }
+  const order = orderOf(sort, listing).map(({ name }) => name);
+  const columns = [...equal.sort(), ...(ranges.length > 0 ? ranges.sort().slice(0, 1) : order)];
+  if (equal.length > 0 || ranges.length > 0 || order.length > 1) {
+    logWarning('an index may keep a read within its budget', { columns: [...new Set(columns)].join(', ') });
+  }
 }
 
 async function* itemsBehind(readItems, asked, cursor) {
@@ -110,8 +147,8 @@ function takeParameter(asked, parameter, text) {
   if (parameter === 'cursor') return undefined;
   if (parameter === 'offset' && asked.listing.offset !== undefined) return takeOffset(asked, text);
   if (parameter === 'count' && asked.listing.total) {
-    asked.counts = text === 'exact';
-    return asked.counts ? undefined : { code: 'format', detail: 'must be one of exact' };
+    asked.counting = text;
+    return ['exact', 'estimated'].includes(text) ? undefined : { code: 'format', detail: 'must be one of exact, estimated' };
   }
   if (parameter === 'fields' && asked.listing.fields) {
     const { fields, ...wrong } = readFields(text, asked.listing.fields);
@@ -158,7 +195,7 @@ export function columnsOf({ listing, fields, sort }) {
 
 // Names are columns of the description, never what the caller sent; quotes are for those that are words of SQL.
 function compose(whole, firstWord, asked) {
-  const { listing, filters, sort, after, limit, offset, isCount } = asked;
+  const { listing, filters, sort, after, limit, offset, isCount, most } = asked;
   const { columns } = listing;
   const order = orderOf(sort, listing);
   const given = () => [...columnsOf(asked).map((name) => `"${name}"`), ...asked.outputs];
@@ -177,6 +214,9 @@ function compose(whole, firstWord, asked) {
     values.push(...order.flatMap((_, last) => placed.slice(0, last + 1)));
   }
   const where = conditions.length > 0 ? ` ${firstWord} ${conditions.join(' AND ')}` : '';
+  if (isCount && most) {
+    return { sql: `SELECT COUNT(*) AS total FROM (${giving(['1 AS counted'], whole)}${where} LIMIT ${most}) AS counted_rows`, values };
+  }
   if (isCount) return { sql: `${giving(['COUNT(*) AS total'], whole)}${where}`, values };
   // One row more than asked for tells that there is another page.
   const passed = offset > 0 ? ` OFFSET ${offset}` : '';

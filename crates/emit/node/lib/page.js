@@ -27,12 +27,12 @@ export function respondList(request, page, listing) {
 }
 
 /**
- * `{"items": [...], "next": cursor or null}`, with the `total` where it was asked for.
+ * `{"items": [...], "next": cursor or null}`, with the `total` where it was asked for, and what that is where an estimate was.
  * @param {import('./request.js').Request} request
  * @param {{ items: object[], next: string | null }} page
  */
-export function respondPage(request, { items, next, total }) {
-  const text = JSON.stringify({ items, next, total });
+export function respondPage(request, { items, next, total, total_is }) {
+  const text = JSON.stringify({ items, next, total, total_is });
   return respondText(200, 'application/json', text, { ETag: etagOfText(text), ...linkTo(request, next) });
 }
 

@@ -235,6 +235,9 @@ impl Writer {
                 if outline.listing.is_some_and(|listing| listing.holes.total == Total::Asked) {
                     let description = "How many rows there are on all pages together, where `count` asks.";
                     properties["total"] = json!({"type": "integer", "minimum": 0, "description": description});
+                    let description = "Whether the `total` is all of them, where `count` asks for an estimate.";
+                    properties["total_is"] =
+                        json!({"type": "string", "enum": ["exact", "at_least"], "description": description});
                 }
                 Some(json!({"type": "object", "required": ["items", "next"], "properties": properties}))
             }

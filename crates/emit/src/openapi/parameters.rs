@@ -5,7 +5,7 @@ use crate::node::filter_parameter;
 use crate::outline::{Guard, Listing, Outline, Repeatable};
 use plan::Plan;
 use plan::procedure::RowsFormat;
-use plan::query::{MAX_FILTER_LENGTH, MAX_GROUPS, Total};
+use plan::query::{MAX_FILTER_LENGTH, MAX_GROUPS, MOST_COUNTED, Total};
 use plan::shape::Presence;
 use plan::value::{Comparison, Preference};
 use serde_json::{Value, json};
@@ -208,9 +208,12 @@ fn list_parameters(plan: &Plan, listing: Listing<'_>) -> Vec<Parameter> {
         found.push(query("offset", schema, format!("whole number, 0 to {most}"), description.to_owned()));
     }
     if listing.holes.total == Total::Asked {
-        let description = "With `exact` the answer says how many rows there are on all pages together, as `total`.";
-        let schema = json!({"type": "string", "enum": ["exact"]});
-        found.push(query("count", schema, "`exact`".to_owned(), description.to_owned()));
+        let description = format!(
+            "With `exact` the answer says how many rows there are on all pages together, as `total`. With `estimated` no more than \
+             {MOST_COUNTED} are counted, and `total_is` says `exact`, or `at_least` where there are more."
+        );
+        let schema = json!({"type": "string", "enum": ["exact", "estimated"]});
+        found.push(query("count", schema, "`exact` or `estimated`".to_owned(), description));
     }
     for (column, comparisons) in &listing.holes.filters {
         let Some(declared) = plan.database.column(&listing.query.from, column) else { continue };

@@ -21,7 +21,6 @@ use planner::Allowed;
 use schemas::Random;
 use serde_json::Value as Json;
 use std::env;
-use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -43,8 +42,7 @@ const NOW: &str = "2026-01-02T03:04:05.678Z";
 
 #[test]
 fn random_schemas_come_back_from_sqlite_as_they_went_in() {
-    let memory = PathBuf::from("/dev/shm");
-    let folder = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() }.unwrap();
+    let folder = TempDir::new().unwrap();
     must_come_back(Engine::Sqlite, SQLITE_SCHEMAS, |case| Files { folder: &folder, case });
 }
 
@@ -61,8 +59,7 @@ fn random_schemas_come_back_from_postgresql_as_they_went_in() {
 
 #[test]
 fn random_changes_come_back_from_sqlite_as_they_went_in() {
-    let memory = PathBuf::from("/dev/shm");
-    let folder = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() }.unwrap();
+    let folder = TempDir::new().unwrap();
     pairs::must_come_back(Engine::Sqlite, SQLITE_SCHEMAS, |case| Files { folder: &folder, case });
 }
 

@@ -221,6 +221,9 @@ impl Asker<'_> {
                 let mut case = self.page("tells how many there are", with("count=exact&limit=1&offset=1"), format);
                 case.expect.body = Some(json!({"items": ANY, "next": ANY, "total": ANY}));
                 cases.push(case);
+                let mut case = self.page("tells about how many there are", with("count=estimated&limit=1"), format);
+                case.expect.body = Some(json!({"items": ANY, "next": ANY, "total": ANY, "total_is": "exact"}));
+                cases.push(case);
             }
         }
         cases

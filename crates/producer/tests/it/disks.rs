@@ -161,7 +161,7 @@ fn must_serve_contact(serve: &mut Command, key: &str) {
 /// Wherever the space ends, from the first file to the last.
 #[test]
 fn a_run_on_a_full_disk_leaves_what_was_there() {
-    let undisturbed = Workspace::in_memory();
+    let undisturbed = Workspace::new();
     undisturbed.run_text(&contact_alone()).must_end_with(0);
     let old = files(&undisturbed.path().join("output"));
     undisturbed.run_text(&both()).must_end_with(0);

@@ -81,22 +81,22 @@ impl Random {
 
 #[test]
 fn a_run_may_be_killed_at_any_moment() {
-    let older = Workspace::in_memory();
+    let older = Workspace::new();
     older.run_text(&sample_with(NEWSLETTER_LINES, "")).must_end_with(0);
     let key = older.create_key();
     // What is there at the end, in a new workspace and in one where there was something before.
-    let (first, second) = (Workspace::in_memory(), older.copy());
+    let (first, second) = (Workspace::new(), older.copy());
     for workspace in [&first, &second] {
         workspace.run(&repository(CONTACT_NEWSLETTER)).must_end_with(0);
     }
     let whole = [outcome(first.path()), outcome(second.path())];
-    let durations = [Run::durations(Workspace::in_memory), Run::durations(|| older.copy())];
+    let durations = [Run::durations(Workspace::new), Run::durations(|| older.copy())];
 
     let mut random = Random(SEED);
     let mut landed = [0; STEPS];
     for moment in 0..MOMENTS {
         let (step, is_second) = (moment % STEPS, moment / STEPS % 2);
-        let workspace = if is_second == 1 { older.copy() } else { Workspace::in_memory() };
+        let workspace = if is_second == 1 { older.copy() } else { Workspace::new() };
         let mut run = Run::start(&workspace);
         for _ in 0..step {
             run.reaches_next_step();
@@ -143,13 +143,13 @@ const MEETINGS: usize = 10;
 /// Runs tasks at once, several times; each end must be that of running them one after the other, in whichever order.
 fn must_not_interleave(tasks: [&str; 2]) {
     let in_order = |tasks: [&str; 2]| {
-        let workspace = Workspace::in_memory();
+        let workspace = Workspace::new();
         tasks.iter().for_each(|task| drop(workspace.run_text(task).must_end_with(0)));
         outcome(workspace.path())
     };
     let possible: [BTreeMap<String, Vec<u8>>; 2] = [in_order(tasks), in_order([tasks[1], tasks[0]])];
     for meeting in 0..MEETINGS {
-        let workspace = Workspace::in_memory();
+        let workspace = Workspace::new();
         thread::scope(|scope| {
             let runs = tasks.map(|task| {
                 scope.spawn(|| end_with_input(&mut workspace.command(&["run", "-"]), task).must_end_with(0).response())
@@ -181,7 +181,7 @@ fn two_tasks_of_one_workspace_do_not_interleave() {
 
 #[test]
 fn a_run_says_that_it_waits_for_another() {
-    let workspace = Workspace::in_memory();
+    let workspace = Workspace::new();
     let state = workspace.path().join(".producer");
     fs::create_dir_all(&state).unwrap();
     let lock = File::create(state.join("lock")).unwrap();

@@ -150,7 +150,7 @@ const opposites = { eq: 'ne', ne: 'eq', lt: 'gte', gte: 'lt', gt: 'lte', lte: 'g
 
 /** A page of a list: what a request asks is added to the command that always holds. */
 export function composeList(text, firstWord, page, first) {
-  const { filters, sort, after, limit, offset, isCount, listing } = page;
+  const { filters, sort, after, limit, offset, isCount, most, listing } = page;
   const { asked, ...find } = JSON.parse(text);
   if (page.fields) {
     const wanted = columnsOf(page);
@@ -201,7 +201,7 @@ export function composeList(text, firstWord, page, first) {
   }
   find.command.filter = conditions.length > 0 ? { $and: conditions } : {};
   if (isCount) {
-    const pipeline = [{ $match: find.command.filter }, { $count: 'total' }];
+    const pipeline = [{ $match: find.command.filter }, ...(most ? [{ $limit: most }] : []), { $count: 'total' }];
     const command = { aggregate: find.command.find, pipeline, cursor: {} };
     return { sql: JSON.stringify({ command, columns: [['total', '']] }), values };
   }

@@ -63,7 +63,7 @@ test('limits', () => {
   }
 });
 
-test('fields, offsets and counts', () => {
+test('fields, offsets and counts', async () => {
   assert.deepEqual(ask('?fields=stock,id,stock').fields, ['stock', 'id']);
   assert.equal(composed('?fields=stock&sort=-name').sql, 'SELECT "id", "name", "stock" FROM products ORDER BY "name" DESC, "id" DESC LIMIT 21');
   for (const fields of ['', 'stock,', 'made_at', 'constructor', 'id"', '*']) {
@@ -73,7 +73,14 @@ test('fields, offsets and counts', () => {
   for (const offset of ['101', '-1']) {
     assert.deepEqual(refusal(`?offset=${offset}`), [{ parameter: 'offset', code: 'range', detail: 'must be between 0 and 100' }], offset);
   }
-  assert.deepEqual(refusal('?count=yes'), [{ parameter: 'count', code: 'format', detail: 'must be one of exact' }]);
+  assert.deepEqual(refusal('?count=yes'), [{ parameter: 'count', code: 'format', detail: 'must be one of exact, estimated' }]);
+  const counted = async (query, total) => {
+    const { items, next, ...told } = await readPage({ many: async (sql) => (sql.includes('COUNT') ? [{ total }] : []) }, ask(query), select);
+    return JSON.parse(JSON.stringify(told));
+  };
+  assert.deepEqual(await counted('?count=exact', 10_001), { total: 10_001 });
+  assert.deepEqual(await counted('?count=estimated', 10_000), { total: 10_000, total_is: 'exact' });
+  assert.deepEqual(await counted('?count=estimated', 10_001), { total: 10_000, total_is: 'at_least' });
   const names = (query) => refusal(query).map(({ parameter }) => parameter).join();
   assert.equal(names('?offset=1&limit=0&cursor=00'), 'offset,limit,cursor');
   assert.equal(names('?cursor=00&limit=0&offset=1'), 'cursor,limit,offset');

@@ -81,7 +81,7 @@ impl Site {
     /// A workspace with the first form of the task and rows, on a new database.
     fn furnished(&self) -> Workspace {
         self.clean();
-        let workspace = Workspace::in_memory();
+        let workspace = Workspace::new();
         self.run(&workspace, FIRST).must_end_with(0);
         self.ask(ROWS);
         workspace
@@ -184,7 +184,7 @@ fn a_run_that_makes_a_database_may_be_killed_in_each_of_its_steps() {
     let Some(site) = Site::start("killed_runs") else { return };
     let whole = {
         site.clean();
-        let workspace = Workspace::in_memory();
+        let workspace = Workspace::new();
         site.run(&workspace, FIRST).must_end_with(0);
         site.outcome(&workspace)
     };
@@ -198,7 +198,7 @@ fn a_run_that_makes_a_database_may_be_killed_in_each_of_its_steps() {
         Hold::Line("reading back"),
     ] {
         site.clean();
-        let workspace = Workspace::in_memory();
+        let workspace = Workspace::new();
         let (session, at) = match hold {
             Hold::Line(line) => (None, line),
             Hold::Migrating | Hold::Table => {

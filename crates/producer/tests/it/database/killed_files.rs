@@ -27,7 +27,7 @@ fn with_task(workspace: &Workspace, words: &[&str], tables: &str) -> Ended {
 
 /// A run of the first form, and rows.
 fn furnished() -> Workspace {
-    let workspace = Workspace::in_memory();
+    let workspace = Workspace::new();
     with_task(&workspace, &["run", "-"], FIRST).must_end_with(0);
     let file = workspace.path().join(".producer/data/rooms.sqlite");
     query(&file, "INSERT INTO halls (name) VALUES ('h')");
@@ -74,7 +74,7 @@ fn killed_runs_are_finished(before: fn() -> Workspace, tables: &str) {
 
 #[test]
 fn a_run_that_makes_a_file_may_be_killed_at_any_moment() {
-    killed_runs_are_finished(Workspace::in_memory, FIRST);
+    killed_runs_are_finished(Workspace::new, FIRST);
 }
 
 #[test]

@@ -52,15 +52,6 @@ impl Workspace {
         Self { folder, sample, url: None, application }
     }
 
-    /// An empty one in memory, where the machine has room for it: for tests of many runs, whose files nobody needs on a disk.
-    pub fn in_memory() -> Self {
-        let memory = Path::new("/dev/shm");
-        match memory.is_dir().then(|| tempfile::tempdir_in(memory)) {
-            Some(Ok(folder)) => Self::at(folder, Sample::ContactNewsletter),
-            Some(Err(_)) | None => Self::new(),
-        }
-    }
-
     /// One in which the first sample task was completed.
     pub fn completed() -> Self {
         Self::completed_with(Sample::ContactNewsletter)

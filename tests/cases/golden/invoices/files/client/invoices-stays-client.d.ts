@@ -96,8 +96,8 @@ export interface ListInvoicesQuery {
   cursor?: string;
   /** Rows that are passed over, instead of a `cursor`. */
   offset?: number;
-  /** Has the page say how many rows there are on all together, as `total`. */
-  count?: 'exact';
+  /** Has the page say how many rows there are on all together, as `total`; an estimate counts 10000 at most, and `total_is` says whether there are more. */
+  count?: 'exact' | 'estimated';
   /** Only rows whose `invoice_number` is this. */
   invoice_number?: string;
   /** Only rows whose `invoice_number` is neither null nor this. */
@@ -336,8 +336,8 @@ export interface ListStaysQuery {
   cursor?: string;
   /** Rows that are passed over, instead of a `cursor`. */
   offset?: number;
-  /** Has the page say how many rows there are on all together, as `total`. */
-  count?: 'exact';
+  /** Has the page say how many rows there are on all together, as `total`; an estimate counts 10000 at most, and `total_is` says whether there are more. */
+  count?: 'exact' | 'estimated';
   /** Only rows whose `guest_name` is this. */
   guest_name?: string;
   /** Only rows whose `guest_name` is neither null nor this. */
@@ -473,6 +473,8 @@ export interface PageOf<Item> {
   next: string | null;
   /** How many rows there are on all pages together, where `count` asked. */
   total?: number;
+  /** Whether that is all of them, where `count` asked for an estimate. */
+  total_is?: 'exact' | 'at_least';
 }
 
 /** What a method gives. */
