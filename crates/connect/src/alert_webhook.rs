@@ -2,8 +2,8 @@
 //! signed where it says by what (Standard Webhooks). Neither secret nor address is written down; the address may be all the proof there is.
 
 use crate::client::Client;
-use crate::delivery::{Carried, Carrier, Carrying, Hold, LaneRules, Outcome, from_text};
-use crate::signed_message::{LONGEST_WAIT_MS, Message, NEWS_MS, retry};
+use crate::delivery::{Carried, Carrier, Carrying, Hold, LaneRules, Outcome};
+use crate::signed_message::{Message, is_news, new_delivery, rules};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use store::delivery::{Leased, NewDelivery, OutboxEvent, Routes};
 use uuid::Uuid;
-use vocab::{Secret, sha256_hex};
+use vocab::Secret;
 
 /// How long it is waited, in milliseconds, where something is missing that somebody has to give.
 const MISSING_MS: i64 = 60_000;
@@ -49,15 +49,7 @@ impl AlertWebhook {
     pub fn lane(&self) -> (String, LaneRules) {
         let urls = self.targets.values().filter_map(|target| target.url.as_ref());
         let urls: String = urls.map(|url| format!("{}\n", url.expose())).collect();
-        let rules = LaneRules {
-            at_once: AT_ONCE,
-            retry: retry(),
-            longest_wait_ms: LONGEST_WAIT_MS,
-            budget: None,
-            priority: 1,
-            known_as: sha256_hex(urls.as_bytes()),
-        };
-        (INTEGRATION.to_owned(), rules)
+        (INTEGRATION.to_owned(), rules(AT_ONCE, &urls))
     }
 
     async fn send(&self, delivery: &Leased) -> Carried {
@@ -97,21 +89,12 @@ fn host_of(url: &str) -> String {
 
 impl Routes for AlertWebhook {
     fn deliveries(&self, event: &OutboxEvent) -> Vec<NewDelivery> {
-        let is_news = from_text(&event.occurred_at)
-            .is_none_or(|happened| happened >= Timestamp::now().as_millisecond() - NEWS_MS);
         let tells = Level::ALL.iter().any(|level| level.event() == event.name);
         let payload = || serde_json::from_str::<Value>(&event.payload).unwrap_or_default();
-        let is_told =
-            is_news && tells && payload()["integration"].as_str().is_some_and(|name| self.targets.contains_key(name));
-        let made = || NewDelivery {
-            id: self.new_id(),
-            integration: INTEGRATION.to_owned(),
-            provider: INTEGRATION.to_owned(),
-            priority: 0,
-            order_key: None,
-            due_at: None,
-        };
-        is_told.then(made).into_iter().collect()
+        let is_told = is_news(event)
+            && tells
+            && payload()["integration"].as_str().is_some_and(|name| self.targets.contains_key(name));
+        is_told.then(|| new_delivery(INTEGRATION, INTEGRATION)).into_iter().collect()
     }
 
     fn overlooked(&self) -> Vec<(&str, Vec<&str>)> {

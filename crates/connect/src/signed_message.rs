@@ -3,7 +3,7 @@
 
 use crate::call::AttemptRecord;
 use crate::client::{Bounds, Client, Sent};
-use crate::delivery::{Carried, Outcome, happened_at, to_text};
+use crate::delivery::{Carried, LaneRules, Outcome, from_text, happened_at, to_text};
 use crate::message::{HttpAnswer, HttpRequest};
 use crate::request::hash;
 use aws_lc_rs::hmac;
@@ -15,14 +15,16 @@ use manifest::outcome::Retry;
 use plan::subscribers::{ANSWER_WITHIN_MS, MOST_KEPT, SCHEDULE};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-use store::delivery::Leased;
+use store::delivery::{Leased, NewDelivery, OutboxEvent};
+use uuid::Uuid;
+use vocab::sha256_hex;
 
 /// What happened longer ago is not told of any more, in milliseconds: three days, as with mails.
-pub const NEWS_MS: i64 = 72 * 3_600_000;
+const NEWS_MS: i64 = 72 * 3_600_000;
 /// For how long one is tried, in hours: longer than the schedule takes.
 const FOR_HOURS: u32 = 24 * 5;
 /// The longest that a subscriber may have us wait, in milliseconds.
-pub const LONGEST_WAIT_MS: i64 = 3_600_000;
+const LONGEST_WAIT_MS: i64 = 3_600_000;
 /// Texts of an event that are shorter say too little to be looked for in an answer.
 const TELLING: usize = 4;
 /// What stands for them.
@@ -97,10 +99,35 @@ impl Message<'_> {
     }
 }
 
-/// How long it is tried, and how often.
-pub fn retry() -> Retry {
+/// How deliveries of messages are treated, of which so many are under way at once: how long and how often each is tried. Who has other
+/// addresses is as good as new.
+pub fn rules(at_once: u32, addresses: &str) -> LaneRules {
     let attempts = u32::try_from(SCHEDULE.len()).unwrap_or(u32::MAX) + 1;
-    Retry { attempts, for_hours: FOR_HOURS, ..Retry::default() }
+    LaneRules {
+        at_once,
+        retry: Retry { attempts, for_hours: FOR_HOURS, ..Retry::default() },
+        longest_wait_ms: LONGEST_WAIT_MS,
+        budget: None,
+        priority: 1,
+        known_as: sha256_hex(addresses.as_bytes()),
+    }
+}
+
+/// Whether something has happened so lately that it is told of.
+pub fn is_news(event: &OutboxEvent) -> bool {
+    from_text(&event.occurred_at).is_none_or(|happened| happened >= Timestamp::now().as_millisecond() - NEWS_MS)
+}
+
+/// A delivery of a message that may begin at once, in no order with others.
+pub fn new_delivery(integration: &str, provider: &str) -> NewDelivery {
+    NewDelivery {
+        id: Uuid::now_v7().to_string(),
+        integration: integration.to_owned(),
+        provider: provider.to_owned(),
+        priority: 0,
+        order_key: None,
+        due_at: None,
+    }
 }
 
 fn signature(key: &[u8], id: &str, time: &str, body: &str) -> String {

@@ -7,7 +7,7 @@ use crate::delivery::{
     Carried, Carrier, Carrying, Hold, LaneRules, LaneSender, Outcome, RateBudget, from_text, happened_at, to_text,
 };
 use crate::mail::Successor;
-use crate::signed_message::{LONGEST_WAIT_MS, Message, NEWS_MS, retry};
+use crate::signed_message::{Message, is_news, new_delivery, rules};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
@@ -103,14 +103,7 @@ impl Subscribers {
         let payload: Value = serde_json::from_str(&delivery.payload).unwrap_or_default();
         let made_at = happened_at(&delivery.event_id).as_millisecond();
         let hears = |one: &&Subscription| self.hears(one, &delivery.event, &payload, made_at);
-        let wanted = found.iter().filter(hears).map(|one| NewDelivery {
-            id: Uuid::now_v7().to_string(),
-            integration: one.id.clone(),
-            provider: INTEGRATION.to_owned(),
-            priority: 0,
-            order_key: None,
-            due_at: None,
-        });
+        let wanted = found.iter().filter(hears).map(|one| new_delivery(&one.id, INTEGRATION));
         let event = OutboxEvent {
             id: delivery.event_id.clone(),
             name: delivery.event.clone(),
@@ -194,18 +187,8 @@ impl Subscribers {
 
 impl Routes for Subscribers {
     fn deliveries(&self, event: &OutboxEvent) -> Vec<NewDelivery> {
-        let is_news = from_text(&event.occurred_at)
-            .is_none_or(|happened| happened >= Timestamp::now().as_millisecond() - NEWS_MS);
         let is_offered = event.name == TEST || self.offers.contains_key(&event.name);
-        let made = || NewDelivery {
-            id: self.new_id(),
-            integration: INTEGRATION.to_owned(),
-            provider: INTEGRATION.to_owned(),
-            priority: 0,
-            order_key: None,
-            due_at: None,
-        };
-        (is_news && is_offered).then(made).into_iter().collect()
+        (is_news(event) && is_offered).then(|| new_delivery(INTEGRATION, INTEGRATION)).into_iter().collect()
     }
 
     fn overlooked(&self) -> Vec<(&str, Vec<&str>)> {
@@ -234,17 +217,10 @@ impl Carrier for Subscribers {
     }
 }
 
-/// How a subscription is treated: with another address it is as good as new.
+/// How a subscription is treated.
 fn lane(one: &Subscription) -> (String, LaneRules) {
-    let rules = LaneRules {
-        at_once: AT_ONCE,
-        retry: retry(),
-        longest_wait_ms: LONGEST_WAIT_MS,
-        budget: Some(RateBudget { limit: one.rate_limit.unwrap_or(RATE).max(1), per_ms: 1000 }),
-        priority: 1,
-        known_as: sha256_hex(one.url.as_bytes()),
-    };
-    (one.id.clone(), rules)
+    let budget = Some(RateBudget { limit: one.rate_limit.unwrap_or(RATE).max(1), per_ms: 1000 });
+    (one.id.clone(), LaneRules { budget, ..rules(AT_ONCE, &one.url) })
 }
 
 /// What the secret is for a signature: `whsec_` with these 64 digits of hex is read as Base64.

@@ -233,34 +233,28 @@ impl Found<'_> {
         }
     }
 
-    /// Whoever renews a token leases it, and keeps another.
-    fn tokens(&mut self) {
-        let table = system::kept_tokens();
+    /// Rows are looked at, made and changed, each column of them.
+    fn keeps(&mut self, table: &Table) {
         let all: BTreeSet<ColumnName> = table.columns.iter().map(|column| column.name.clone()).collect();
         let used = self.of(&table.name);
         used.reads.extend(all.clone());
         used.inserts.extend(all.clone());
         used.updates.extend(all);
+    }
+
+    /// Whoever renews a token leases it, and keeps another.
+    fn tokens(&mut self) {
+        self.keeps(&system::kept_tokens());
     }
 
     /// Whoever reads what has changed leases it, and notes how far it has come.
     fn syncs(&mut self) {
-        let table = system::sync_states();
-        let all: BTreeSet<ColumnName> = table.columns.iter().map(|column| column.name.clone()).collect();
-        let used = self.of(&table.name);
-        used.reads.extend(all.clone());
-        used.inserts.extend(all.clone());
-        used.updates.extend(all);
+        self.keeps(&system::sync_states());
     }
 
     /// Whoever looks how integrations stand notes it, and tells of it. What they read is read by whoever delivers and syncs.
     fn alerts(&mut self) {
-        let table = system::integration_alerts();
-        let all: BTreeSet<ColumnName> = table.columns.iter().map(|column| column.name.clone()).collect();
-        let used = self.of(&table.name);
-        used.reads.extend(all.clone());
-        used.inserts.extend(all.clone());
-        used.updates.extend(all);
+        self.keeps(&system::integration_alerts());
         self.tells();
     }
 

@@ -71,10 +71,19 @@ impl Reading {
         Ok((text.into(), self.own.iter().cloned().chain(binds).collect()))
     }
 
-    /// Says of a read that would take more than its budget which index may keep it within: what must be equal, and behind it a range or what
-    /// the rows are in the order of.
+    /// Says of a read that would take more than its budget which index may keep it within, where one may.
     pub fn explained(&self, error: StoreError) -> StoreError {
-        let StoreError::Late(Late::Plan, text) = error else { return error };
+        match (error, self.index()) {
+            (StoreError::Late(Late::Plan, text), Some(columns)) => {
+                let index = format!("an index of `{}` on ({})", self.query().from, columns.join(", "));
+                StoreError::Late(Late::Plan, format!("{text}; {index} may keep it within"))
+            }
+            (error, _) => error,
+        }
+    }
+
+    /// The columns of an index by which the rows are found: what must be equal, and behind it a range or what they are in the order of.
+    fn index(&self) -> Option<Vec<&str>> {
         let listing = &self.asked.listing;
         let (mut columns, mut ranges) = (Vec::new(), Vec::new());
         let mut all: Vec<&Wanted> = listing.filters.iter().collect();
@@ -88,20 +97,17 @@ impl Reading {
                 Wanted::All(wanted) => all.extend(wanted),
             }
         }
+        if columns.is_empty() && ranges.is_empty() && listing.order.len() == 1 {
+            return None;
+        }
         columns.sort();
-        let key_alone = columns.is_empty() && ranges.is_empty() && listing.order.len() == 1;
         match ranges.into_iter().min() {
             Some(range) => columns.push(range),
             None => columns.extend(listing.order.iter().map(|order| &order.column)),
         }
         let mut seen = BTreeSet::new();
         columns.retain(|column| seen.insert(*column));
-        if key_alone {
-            return StoreError::Late(Late::Plan, text);
-        }
-        let columns: Vec<&str> = columns.into_iter().map(ColumnName::as_str).collect();
-        let index = format!("an index of `{}` on ({})", self.query().from, columns.join(", "));
-        StoreError::Late(Late::Plan, format!("{text}; {index} may keep it within"))
+        Some(columns.into_iter().map(ColumnName::as_str).collect())
     }
 
     /// The page of at most so many rows, of which one more tells that there is another, and behind what that one begins.
