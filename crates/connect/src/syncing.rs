@@ -249,7 +249,8 @@ impl Syncing {
             tracing::warn!(error = %error, sync = %self.plan.name, "how a reading ended was not noted");
         }
         self.stands(&reading.state);
-        Duration::from_millis(u64::try_from(due - now).unwrap_or_default()).max(BETWEEN)
+        // Another server may read before it is due, when the provider tells of something, and what that notes is told by this one too.
+        Duration::from_millis(u64::try_from(due - now).unwrap_or_default()).clamp(BETWEEN, LOOKING)
     }
 
     fn stands(&self, state: &SyncState) {

@@ -25,6 +25,8 @@ use vocab::TaskId;
 
 /// How far moments are apart that can be restored.
 const LOOK: Duration = Duration::from_millis(200);
+/// How long a look at the log may take at most for its time to be known.
+const EXACT_MS: i64 = 10;
 /// Frames that are not waited for longer with until the next piece is due: 16 MiB with pages of the usual size.
 const LONG: u32 = 4_000;
 /// Frames behind which a log begins anew when it is kept, as SQLite has it where nobody keeps it.
@@ -148,7 +150,7 @@ impl Following {
             let (is_last, before) = (ends.load(Ordering::Relaxed), Timestamp::now());
             let seen = log.look().map_err(read)?;
             if let Some(seen) = seen {
-                looks.note(before, seen);
+                looks.note(before, Timestamp::now(), seen);
             }
             let unkept = seen.zip(held.as_ref()).map_or(0, |(seen, held)| held.place.frames_behind(seen));
             let cannot = has_failed || self.now().lacks_backup;
@@ -335,18 +337,22 @@ impl Looks {
         Self { path: workspace.backup_moments_file(task_id), last: None }
     }
 
-    /// `before` is a time before it was looked.
-    fn note(&mut self, before: Timestamp, seen: WalSeen) {
+    /// `before` and `after` are times before and after it was looked.
+    fn note(&mut self, before: Timestamp, after: Timestamp, seen: WalSeen) {
         let before = before.as_millisecond();
         if let Some((_, until)) = self.last.as_mut().filter(|(last, _)| *last == seen) {
             *until = before;
+            return;
+        }
+        // More may have been committed by the end of a look that took long: the next one will know.
+        if after.as_millisecond() - before > EXACT_MS {
             return;
         }
         // Nobody knows how it was before somebody looked first.
         let unchanged_until = self.last.map_or(0, |(_, until)| until);
         self.last = Some((seen, before));
         // It is there by the end of this millisecond.
-        let now = Timestamp::now().as_millisecond() + 1;
+        let now = after.as_millisecond() + 1;
         let line = format!("{:x} {} {unchanged_until} {now}\n", seen.salt, seen.frames);
         let written = File::options().create(true).append(true).open(&self.path);
         // Where that is not to be had, moments are further apart.

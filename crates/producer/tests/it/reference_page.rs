@@ -15,18 +15,22 @@ use std::io::Read as _;
 const BROWSER: &str = "gzip, deflate, br, zstd";
 const FOREVER: &str = "public, max-age=31536000, immutable";
 
-/// A server with a page.
-struct Page(Server);
+/// A server with a page, and the workspace that it needs for as long as it runs.
+struct Page {
+    server: Server,
+    _workspace: Workspace,
+}
 
 impl Page {
     fn on(kind: Kind) -> Self {
-        Self(Server::start(kind, &Workspace::completed()))
+        let workspace = Workspace::completed();
+        Self { server: Server::start(kind, &workspace), _workspace: workspace }
     }
 
     fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         let mut request = get(path);
         request.headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        ask(self.0.address, &request, "").unwrap()
+        ask(self.server.address, &request, "").unwrap()
     }
 
     fn text(&self) -> String {

@@ -92,6 +92,12 @@ impl WalPlace {
         if seen.salt == self.salt { seen.frames.saturating_sub(self.frame) } else { seen.frames }
     }
 
+    /// Frames of a log that leads from here to `end`.
+    #[must_use]
+    pub fn frames_to(&self, end: &Self) -> u32 {
+        if self.goes_on_to(end) { end.frame - self.frame } else { end.frame }
+    }
+
     /// Whether the other is in the same log, and not before this one.
     fn goes_on_to(&self, end: &Self) -> bool {
         self.salt == end.salt && self.frame <= end.frame

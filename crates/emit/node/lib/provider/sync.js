@@ -194,7 +194,8 @@ export class Sync {
       logWarning(state.problem, { kind: KIND, code: state.problemCode, task: this.#account.name, sync: this.#described.name, again_in_seconds: Math.round(wait / 1000) });
     }
     await this.#note(lease, state, null).catch((why) => logWarning('how a reading ended was not noted', { reason: why.message }));
-    return Math.max(state.dueAt - now, BETWEEN);
+    // Another server may read before it is due, when the provider tells of something, and what that notes is told by this one too.
+    return Math.min(Math.max(state.dueAt - now, BETWEEN), LOOKING);
   }
 
   /** Durable when this is done, if this process still reads. */

@@ -151,6 +151,12 @@ pub fn begin_of(piece: &Manifest) -> Option<(&str, WalPlace)> {
     piece.objects.iter().find_map(|object| Some((object.name.as_str(), of(&object.name)?)))
 }
 
+/// Frames of a piece.
+pub fn frames_of(piece: &Manifest) -> Option<u32> {
+    let (_, begin) = begin_of(piece)?;
+    Some(begin.frames_to(&piece.point.as_deref()?.parse().ok()?))
+}
+
 /// Whether a piece that begins there leaves nothing out behind what was kept before it.
 pub fn follows(before: &Manifest, begin: &WalPlace) -> bool {
     before.point.as_deref().and_then(|point| point.parse().ok()).as_ref() == Some(begin)

@@ -133,7 +133,12 @@ fn seen_until(
         Some(seen) => (seen.frames, seen.seen.clone()),
         None => (0, before.moment.clone()),
     };
-    let unchanged_until = moments.get(count).map_or(&last.moment, |next| &next.unchanged_until).clone();
+    let unchanged_until = match moments.get(count) {
+        Some(next) => next.unchanged_until.clone(),
+        None if sqlite::frames_of(last) == Some(frames) => last.moment.clone(),
+        // Nobody has seen when the rest came.
+        None => seen.clone(),
+    };
     let time = timestamp(to).min(seen.max(unchanged_until));
     Ok(Until { time: Some(time), pieces, frames: Some(frames) })
 }

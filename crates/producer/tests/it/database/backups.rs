@@ -252,6 +252,22 @@ fn every_moment_of_a_file_comes_back_while_it_is_served() {
     assert!(gap.contains(&format!("IP383: the log has a gap before its piece {}", name(last))), "{gap}");
     fs::rename(&aside, before).unwrap();
 
+    // While nobody looks nobody knows when something came, and the moment that is said is one that is known.
+    server.signal("STOP");
+    let known_until = jiff::Timestamp::now();
+    query(&own, "INSERT INTO rooms (number) VALUES (6)");
+    query(&own, "DELETE FROM rooms");
+    pause();
+    let unseen = now();
+    pause();
+    db(&workspace, &["backup", "rooms", "--log"]).must_end_with(0);
+    server.signal("CONT");
+    let ended = db(&workspace, &["restore", "rooms", "--to", &unseen, "--format", "json"]).must_end_with(0);
+    let ended: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    let moment: jiff::Timestamp = ended["moment"].as_str().unwrap().parse().unwrap();
+    assert!(moment <= known_until, "{moment}, and it is known until {known_until}");
+    fs::remove_file(ended["file"].as_str().unwrap()).unwrap();
+
     // A stop keeps what there is; what is written while nobody serves is in the next backup, and a moment in between is refused.
     query(&own, "INSERT INTO rooms (number) VALUES (8)");
     server.terminate();

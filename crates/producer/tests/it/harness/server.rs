@@ -113,7 +113,11 @@ impl Server {
 
     /// Asks it to end.
     pub fn terminate(&self) {
-        let command = format!("kill -TERM {}", self.child.id());
+        self.signal("TERM");
+    }
+
+    pub fn signal(&self, name: &str) {
+        let command = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success());
     }
 
