@@ -155,7 +155,7 @@ pub type Saying<'a> = &'a (dyn Fn(&str) + Sync);
 /// # Errors
 /// [`BackupsFailure`], and there is none.
 pub fn back_up(task: &str, workspace: &Workspace, say: Saying<'_>) -> Result<MadeBackup, BackupsFailure> {
-    let target = Target::of_task(workspace, task, None)?;
+    let target = Target::of_task(workspace, task)?;
     let manifest = making::make(workspace, &target, None, say)?;
     Ok(MadeBackup {
         folder: target.repository.folder().join(&manifest.id),
@@ -170,7 +170,7 @@ pub fn back_up(task: &str, workspace: &Workspace, say: Saying<'_>) -> Result<Mad
 /// # Errors
 /// [`BackupsFailure`] when it cannot be kept, or the task does not ask for that.
 pub fn keep_log(task: &str, workspace: &Workspace, say: Saying<'_>) -> Result<MadeBackup, BackupsFailure> {
-    let target = Target::of_task(workspace, task, None)?;
+    let target = Target::of_task(workspace, task)?;
     say("copying the server's log");
     let kept = if target.plan.point_in_time {
         making::make_log(workspace, &target, making::Wanted::ThisMoment)?
@@ -195,7 +195,7 @@ pub fn keep_log(task: &str, workspace: &Workspace, say: Saying<'_>) -> Result<Ma
 /// # Errors
 /// [`BackupsFailure`] when they cannot be looked at.
 pub fn list_backups(task: &str, workspace: &Workspace, from: Option<&Path>) -> Result<ListedBackups, BackupsFailure> {
-    let target = Target::of_task(workspace, task, from)?;
+    let target = Target::of_backups(workspace, task, from)?;
     let history = history::read(workspace, &target.task_id)?;
     let kept = target.repository.list().map_err(|failure| trouble::told(&failure))?;
     let backups = kept.into_iter().map(|(id, kept)| {
@@ -220,7 +220,7 @@ pub fn list_backups(task: &str, workspace: &Workspace, from: Option<&Path>) -> R
         }
     });
     Ok(ListedBackups {
-        database: target.database.place(),
+        database: target.place(workspace)?,
         folder: target.repository.folder().to_owned(),
         backups: backups.collect(),
         log_until: target.log.newest().map_err(|failure| trouble::told(&failure))?.map(|piece| piece.moment),
@@ -241,7 +241,7 @@ pub fn restore(asked: &RestoreAsked, workspace: &Workspace, say: Saying<'_>) -> 
 /// # Errors
 /// [`BackupsFailure`] when it is not what was backed up, or cannot be restored.
 pub fn drill(task: &str, id: Option<&str>, workspace: &Workspace, say: Saying<'_>) -> Result<Drilled, BackupsFailure> {
-    let target = Target::of_task(workspace, task, None)?;
+    let target = Target::of_backups(workspace, task, None)?;
     Ok(drilled(workspace, &target, id, say)?)
 }
 
@@ -250,7 +250,7 @@ pub fn drill(task: &str, id: Option<&str>, workspace: &Workspace, say: Saying<'_
 /// # Errors
 /// [`BackupsFailure`] when it cannot be taken away.
 pub fn prune(task: &str, workspace: &Workspace, how: Pruning) -> Result<Pruned, BackupsFailure> {
-    let target = Target::of_task(workspace, task, None)?;
+    let target = Target::of_backups(workspace, task, None)?;
     Ok(making::prune(workspace, &target, how)?)
 }
 

@@ -53,7 +53,7 @@ pub(crate) fn start(
 
 /// What was done to have a server.
 pub(crate) struct Provided {
-    pub(crate) made: bool,
+    pub(crate) changed: bool,
     /// What there is to know of it.
     pub(crate) detail: String,
 }
@@ -86,17 +86,20 @@ impl From<Box<Failure>> for Unprovided {
     }
 }
 
-/// Makes and starts the server of a connection; `None` where it is not one of the workspace's own.
+/// Makes and starts the server of a connection; `None` where it is not one of the workspace's own. Whether it is to keep a log for backups,
+/// where the task says how its database is backed up.
 pub(crate) fn provide(
     workspace: &Workspace,
-    engine: Engine,
-    connection: &Connection,
+    (engine, connection): (Engine, &Connection),
+    keeps_log: Option<bool>,
     progress: &dyn Fn(&str),
 ) -> Result<Option<Provided>, Unprovided> {
     let (Some(instance), Connection::Local { name }) = (own(workspace, engine, connection), connection) else {
         return Ok(None);
     };
     let made = instance.state()? == State::Absent;
+    let instance = instance.keeping_log(keeps_log.unwrap_or_default());
+    let mut changed = made;
     if made {
         // Before a password is made that nobody needs.
         if !provision::are_installed(engine) {
@@ -106,6 +109,8 @@ pub(crate) fn provide(
         let password = password(workspace, engine, name)?;
         let statements = first_user(engine, provision::superuser(engine), password.expose());
         instance.make(&FirstUser { password: password.expose(), statements: &Zeroizing::new(statements) })?;
+    } else if keeps_log.is_some() {
+        changed = instance.follow_log()?;
     }
     progress(&format!("starting the server `{}`", instance.name()));
     instance.start()?;
@@ -116,7 +121,7 @@ pub(crate) fn provide(
         secret_name(engine, name),
         instance.unit_file().display(),
     );
-    Ok(Some(Provided { made, detail }))
+    Ok(Some(Provided { changed, detail }))
 }
 
 /// The superuser's password: the one that was made, else a new one.

@@ -46,10 +46,14 @@ pub(crate) fn provision(
     let asks = |failure, changed| Ok(Provisioned::Asks { failure, changed });
     let mut verification = Vec::new();
     let mut changed = false;
-    let provided = instances::provide(workspace, engine, connection, &|doing| progress(PHASE, doing));
+    let keeps_log = match plan {
+        TaskPlan::Database(plan) => Some(plan.backup.as_ref().is_some_and(|backup| backup.point_in_time)),
+        TaskPlan::Api(_) => None,
+    };
+    let provided = instances::provide(workspace, (engine, connection), keeps_log, &|doing| progress(PHASE, doing));
     match provided {
         Ok(Some(provided)) => {
-            changed = provided.made;
+            changed = provided.changed;
             let mut check = Verification::of(PHASE, "a private server of the workspace runs", &[]);
             check.detail = provided.detail;
             verification.push(check);

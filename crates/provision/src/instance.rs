@@ -6,7 +6,7 @@ use crate::answers;
 use crate::failure::ProvisionFailure;
 use crate::folder::Folder;
 use crate::postgresql::{self, Recovery};
-use crate::programs::Programs;
+use crate::programs::{Programs, Runs};
 use crate::unit;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -26,6 +26,7 @@ pub struct Instance {
     engine: Engine,
     name: String,
     folder: Folder,
+    keeps_log: bool,
 }
 
 /// What is known of a server that was made.
@@ -34,6 +35,8 @@ struct Record {
     engine: Engine,
     port: u16,
     programs: Programs,
+    #[serde(default)]
+    keeps_log: bool,
 }
 
 /// Who may do everything on a server that is made.
@@ -78,7 +81,8 @@ pub fn instances(servers: &Path) -> Result<Vec<Instance>, ProvisionFailure> {
     for folder in entries.filter_map(|entry| Some(entry.ok()?.path())) {
         let Some(name) = folder.file_name().and_then(|name| name.to_str()).map(ToOwned::to_owned) else { continue };
         if let Some(record) = Record::read(&folder)? {
-            found.push(Instance { engine: record.engine, name, folder: Folder::new(folder) });
+            let keeps_log = record.keeps_log;
+            found.push(Instance { engine: record.engine, name, folder: Folder::new(folder), keeps_log });
         }
     }
     found.sort_by(|left, right| left.name.cmp(&right.name));
@@ -90,7 +94,13 @@ impl Instance {
     #[must_use]
     pub fn of_database(engine: Engine, database: &str, servers: &Path) -> Self {
         let name = format!("{engine}_{database}");
-        Self { engine, folder: Folder::new(servers.join(&name)), name }
+        Self { engine, folder: Folder::new(servers.join(&name)), name, keeps_log: false }
+    }
+
+    /// The same one, which is to keep a log of what is committed, for backups of every moment. PostgreSQL always has one.
+    #[must_use]
+    pub fn keeping_log(self, keeps_log: bool) -> Self {
+        Self { keeps_log, ..self }
     }
 
     /// What it is called: `postgresql_shop`.
@@ -150,11 +160,38 @@ impl Instance {
         let _alone = programs.alone(&self.folder)?;
         self.make_folders(&account)?;
         programs.initialise(&self.folder, &account, user)?;
-        let record = Record { engine: self.engine, port: self.choose_port()?, programs };
-        let service = record.programs.service(&self.folder, record.port);
+        self.note(&self.record_of(programs)?, &account)
+    }
+
+    /// Sees that a server that was made keeps its log, or no longer, as is meant now: one that is to keep it is stopped for that. Whether
+    /// it was.
+    ///
+    /// # Errors
+    /// [`ProvisionFailure`] when it goes on, or what is known of it cannot be written.
+    pub fn follow_log(&self) -> Result<bool, ProvisionFailure> {
+        let record = self.record()?;
+        if record.keeps_log == self.keeps_log || self.engine != Engine::MySql {
+            return Ok(false);
+        }
+        let account = record.programs.account()?;
+        self.note(&Record { keeps_log: self.keeps_log, ..record }, &account)?;
+        // One that keeps it for nobody does so until it is started anew.
+        let stops = self.keeps_log && self.state()? == State::Running;
+        if stops {
+            self.stop()?;
+        }
+        Ok(stops)
+    }
+
+    fn record_of(&self, programs: Programs) -> Result<Record, ProvisionFailure> {
+        Ok(Record { engine: self.engine, port: self.choose_port()?, programs, keeps_log: self.keeps_log })
+    }
+
+    /// Writes down how it is started; its record last, which says that all the rest is there.
+    fn note(&self, record: &Record, account: &Account) -> Result<(), ProvisionFailure> {
+        let service = record.programs.service(&self.folder, record.runs());
         let unit = unit::text(&self.name, account.name(), &service, &self.folder.data());
         fs::write(self.unit_file(), unit).map_err(ProvisionFailure::file(self.unit_file()))?;
-        // Last: it says that all the rest is there.
         record.write(self.folder())
     }
 
@@ -170,16 +207,13 @@ impl Instance {
         self.make_ways(&account)?;
         let _alone = programs.alone(&self.folder)?;
         self.make_folders(&account)?;
-        let record = Record { engine: self.engine, port: self.choose_port()?, programs };
+        let record = self.record_of(programs)?;
         if let Err(failure) = own.recover(&self.folder, &account, record.port, recovery) {
             // It may have come half way.
             let _ = own.stop(&self.folder, &account, record.port);
             return Err(failure);
         }
-        let service = record.programs.service(&self.folder, record.port);
-        let unit = unit::text(&self.name, account.name(), &service, &self.folder.data());
-        fs::write(self.unit_file(), unit).map_err(ProvisionFailure::file(self.unit_file()))?;
-        record.write(self.folder())
+        self.note(&record, &account)
     }
 
     /// Ends it and takes away all that it has kept: of a server that nobody was to see.
@@ -234,7 +268,7 @@ impl Instance {
         }
         let account = record.programs.account()?;
         account.must_reach(self.folder())?;
-        record.programs.start(&self.folder, &account, record.port).map(|()| Begun::Started)
+        record.programs.start(&self.folder, &account, record.runs()).map(|()| Begun::Started)
     }
 
     /// Ends it in order, if it runs: what is being done is undone, what was done is kept.
@@ -290,6 +324,10 @@ impl Record {
         let text = serde_json::to_vec_pretty(self).map_err(damaged)?;
         let temporary = folder.join(".server.json.tmp");
         fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, &path)).map_err(ProvisionFailure::file(&path))
+    }
+
+    fn runs(&self) -> Runs {
+        Runs { port: self.port, keeps_log: self.keeps_log }
     }
 
     fn address(&self) -> SocketAddr {

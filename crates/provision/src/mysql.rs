@@ -7,7 +7,7 @@ use crate::failure::ProvisionFailure;
 use crate::folder::{Folder, complaints};
 use crate::instance::FirstUser;
 use crate::lock::{self, Process};
-use crate::programs::search;
+use crate::programs::{Runs, search};
 use crate::unit::Service;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -34,6 +34,16 @@ pub const SUPERUSER: &str = "root";
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long it may take to end: what is in memory alone is written.
 const STOP_TIMEOUT: Duration = Duration::from_secs(60);
+/// A log from which backups go on, of rows, whole after a crash, for three days: what was not fetched by then is not waited for.
+const KEEPING_LOG: [&str; 6] = [
+    "--log-bin=binlog",
+    "--server-id=1",
+    "--binlog-format=ROW",
+    "--sync-binlog=1",
+    "--binlog-expire-logs-seconds=259200",
+    // Triggers are made by whoever may make tables, as without a log.
+    "--log-bin-trust-function-creators=1",
+];
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// The programs of one maker.
@@ -123,9 +133,9 @@ impl Programs {
     }
 
     /// What a service manager runs.
-    pub fn service(&self, folder: &Folder, port: u16) -> Service {
+    pub fn service(&self, folder: &Folder, runs: Runs) -> Service {
         let mut words = vec![self.server.display().to_string()];
-        words.extend(self.settings(folder, Some(port)));
+        words.extend(self.settings(folder, Some(runs)));
         Service { words, stop_signal: "SIGTERM" }
     }
 
@@ -135,12 +145,12 @@ impl Programs {
     }
 
     /// Starts it, and waits until it takes connections. One that somebody else is starting is waited for.
-    pub fn start(&self, folder: &Folder, account: &Account, port: u16) -> Result<(), ProvisionFailure> {
+    pub fn start(&self, folder: &Folder, account: &Account, runs: Runs) -> Result<(), ProvisionFailure> {
         let log = ServerLog::from_now(folder);
         let mut own: Option<Child> = None;
         let begun = Instant::now();
         while begun.elapsed() < START_TIMEOUT {
-            if Self::is_there(folder) && answers(port) {
+            if Self::is_there(folder) && answers(runs.port) {
                 return Ok(());
             }
             match &mut own {
@@ -149,7 +159,7 @@ impl Programs {
                         break;
                     }
                 }
-                None => own = self.launch(folder, account, port)?,
+                None => own = self.launch(folder, account, runs)?,
             }
             std::thread::sleep(PAUSE);
         }
@@ -157,14 +167,14 @@ impl Programs {
     }
 
     /// The server that begins to start, unless there is one.
-    fn launch(&self, folder: &Folder, account: &Account, port: u16) -> Result<Option<Child>, ProvisionFailure> {
+    fn launch(&self, folder: &Folder, account: &Account, runs: Runs) -> Result<Option<Child>, ProvisionFailure> {
         // It holds that too, from its first moment on, and until its last.
         let held = folder.hold()?;
         if held.is_none() || Self::process(folder).is_some() {
             return Ok(None);
         }
         let mut run = account.command(&self.server);
-        run.args(self.settings(folder, Some(port)));
+        run.args(self.settings(folder, Some(runs)));
         spawn(folder, &mut run).map(Some).map_err(|error| folder.failed(&self.name(), error.to_string()))
     }
 
@@ -190,8 +200,8 @@ impl Programs {
         self.server.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
     }
 
-    /// The settings of the server, without a port for one that nobody reaches. The first must stay the first.
-    fn settings(&self, folder: &Folder, port: Option<u16>) -> Vec<String> {
+    /// The settings of the server, without a port and a log for one that nobody reaches. The first must stay the first.
+    fn settings(&self, folder: &Folder, runs: Option<Runs>) -> Vec<String> {
         let mut settings = vec![
             "--no-defaults".to_owned(),
             format!("--datadir={}", folder.data().display()),
@@ -204,15 +214,18 @@ impl Programs {
             "--socket=".to_owned(),
             // A user is let in by address: nobody is asked whose it is.
             "--skip-name-resolve".to_owned(),
-            // For replicas and for going back to a moment; neither is had here, and it fills the disk.
-            "--skip-log-bin".to_owned(),
             "--character-set-server=utf8mb4".to_owned(),
             "--default-time-zone=+00:00".to_owned(),
             // Of MySQL alone: a second protocol at a port that others have as well.
             "--loose-mysqlx=OFF".to_owned(),
             "--local-infile=OFF".to_owned(),
         ];
-        settings.extend(port.map(|port| format!("--port={port}")));
+        settings.extend(runs.map(|runs| format!("--port={}", runs.port)));
+        match runs {
+            Some(Runs { keeps_log: true, .. }) => settings.extend(KEEPING_LOG.map(str::to_owned)),
+            // It fills the disk.
+            Some(_) | None => settings.push("--skip-log-bin".to_owned()),
+        }
         if self.maker == Maker::MySql {
             // What its packages name need not be there. MariaDB has no such word, and names no folder by itself.
             settings.push("--secure-file-priv=NULL".to_owned());

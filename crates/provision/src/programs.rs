@@ -60,6 +60,14 @@ pub(crate) enum Programs {
     MySql(mysql::Programs),
 }
 
+/// How a server is started.
+#[derive(Debug, Clone, Copy)]
+pub struct Runs {
+    pub port: u16,
+    /// Whether it keeps a log of what is committed, where its engine can do without.
+    pub keeps_log: bool,
+}
+
 impl Programs {
     /// Those that are installed.
     pub fn find(engine: Engine) -> Result<Self, ProvisionFailure> {
@@ -114,10 +122,10 @@ impl Programs {
     }
 
     /// What a service manager runs.
-    pub fn service(&self, folder: &Folder, port: u16) -> Service {
+    pub fn service(&self, folder: &Folder, runs: Runs) -> Service {
         match self {
-            Self::PostgreSql(programs) => programs.service(folder, port),
-            Self::MySql(programs) => programs.service(folder, port),
+            Self::PostgreSql(programs) => programs.service(folder, runs.port),
+            Self::MySql(programs) => programs.service(folder, runs),
         }
     }
 
@@ -130,10 +138,10 @@ impl Programs {
     }
 
     /// Starts it, and waits until it takes connections.
-    pub fn start(&self, folder: &Folder, account: &Account, port: u16) -> Result<(), ProvisionFailure> {
+    pub fn start(&self, folder: &Folder, account: &Account, runs: Runs) -> Result<(), ProvisionFailure> {
         match self {
-            Self::PostgreSql(programs) => programs.start(folder, account, port),
-            Self::MySql(programs) => programs.start(folder, account, port),
+            Self::PostgreSql(programs) => programs.start(folder, account, runs.port),
+            Self::MySql(programs) => programs.start(folder, account, runs),
         }
     }
 

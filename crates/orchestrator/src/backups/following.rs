@@ -201,11 +201,10 @@ impl Following {
         seen: Option<WalSeen>,
     ) -> Result<Option<Duration>, Box<Failure>> {
         let Some(_alone) = alone_if_free(&self.workspace, "backup", &self.task_id)? else { return Ok(None) };
-        let target =
-            Target::of_task(&self.workspace, self.task_id.as_str(), None).map_err(|failure| match failure {
-                BackupsFailure::Failed(failure) => failure,
-                BackupsFailure::Unknown(unknown) => Box::new(trouble::gap(unknown.to_string(), AGAIN)),
-            })?;
+        let target = Target::of_task(&self.workspace, self.task_id.as_str()).map_err(|failure| match failure {
+            BackupsFailure::Failed(failure) => failure,
+            BackupsFailure::Unknown(unknown) => Box::new(trouble::gap(unknown.to_string(), AGAIN)),
+        })?;
         let lacks = || {
             self.change(|followed| followed.lacks_backup = true);
             Ok(None)

@@ -118,7 +118,7 @@ fn look_after(
         last.is_some_and(|event| event.outcome == EventOutcome::Failed && !is_over(seconds(&event.at), RETRY, now))
     };
     let say = |doing: &str| tracing::debug!(task = %task_id, "{doing}");
-    let found = Target::of_task(workspace, task_id.as_str(), None).and_then(|target| {
+    let found = Target::of_task(workspace, task_id.as_str()).and_then(|target| {
         let newest = target.repository.newest().map_err(|failure| super::trouble::told(&failure))?;
         Ok((target, newest))
     });

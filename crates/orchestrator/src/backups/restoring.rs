@@ -76,7 +76,7 @@ pub fn restore(asked: &RestoreAsked, workspace: &Workspace, say: Saying<'_>) -> 
     {
         tasks = made_known(asked, &task_id, from, workspace, say)?;
     }
-    let target = Target::of_task(workspace, &asked.task, asked.from.as_deref())?;
+    let target = Target::of_backups(workspace, &asked.task, asked.from.as_deref())?;
     let manifest = choose(&target, asked.backup.as_deref(), asked.to)?;
     let result = match &target.database {
         Database::PostgreSql(_) | Database::MySql(_) => server::restore(asked, workspace, &target, &manifest, say),

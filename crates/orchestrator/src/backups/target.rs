@@ -3,6 +3,7 @@
 use super::BackupsFailure;
 use super::trouble;
 use crate::failure::Failure;
+use crate::instances;
 use crate::located::{Located, locate, not_there_yet, stored};
 use crate::status::StatusFailure;
 use crate::workspace::Workspace;
@@ -37,8 +38,17 @@ pub struct Target {
 }
 
 impl Target {
-    /// Of a task of the workspace by its id. `from` is where the backups are, if not where the plan says.
-    pub fn of_task(workspace: &Workspace, task: &str, from: Option<&Path>) -> Result<Self, BackupsFailure> {
+    /// Of a task of the workspace by its id, whose database is there.
+    pub fn of_task(workspace: &Workspace, task: &str) -> Result<Self, BackupsFailure> {
+        Self::find(workspace, task, None, OwnServer::Needed)
+    }
+
+    /// The same, also where the database is on a private server that is gone. `from` is where the backups are, if not where the plan says.
+    pub fn of_backups(workspace: &Workspace, task: &str, from: Option<&Path>) -> Result<Self, BackupsFailure> {
+        Self::find(workspace, task, from, OwnServer::MayBeGone)
+    }
+
+    fn find(workspace: &Workspace, task: &str, from: Option<&Path>, server: OwnServer) -> Result<Self, BackupsFailure> {
         let known = workspace.task_ids()?;
         let Some(task_id) = known.iter().find(|known| known.as_str() == task) else {
             let names: Vec<&str> = known.iter().map(TaskId::as_str).collect();
@@ -56,7 +66,7 @@ impl Target {
             None => (task_id.clone(), active),
         };
         let plan = asked_in(&active.plan).cloned().unwrap_or_else(unasked);
-        let database = at(workspace, &active, from)?;
+        let database = at(workspace, &active, server)?;
         let own_server = match &active.plan.database().connection {
             Connection::Local { name } => Some(name.clone()),
             Connection::Embedded
@@ -66,6 +76,16 @@ impl Target {
             | Connection::Missing => None,
         };
         Ok(Self { own_server, ..Self::new(workspace, task_id, plan, database, from)? })
+    }
+
+    /// Where the database is, or was.
+    pub fn place(&self, workspace: &Workspace) -> Result<String, Box<Failure>> {
+        match &self.own_server {
+            Some(name) if instances::address(workspace, self.database.engine(), name)?.is_none() => {
+                Ok(format!("a private server that is gone, {name}"))
+            }
+            Some(_) | None => Ok(self.database.place()),
+        }
     }
 
     /// Of a plan, where somebody has asked for backups of its database.
@@ -132,11 +152,20 @@ fn unasked() -> Backup {
     }
 }
 
-/// `from`: a private server that is gone may be about to come back.
-fn at(workspace: &Workspace, active: &Arc<PersistedPlan>, from: Option<&Path>) -> Result<Database, Box<Failure>> {
+/// A private server of the workspace.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OwnServer {
+    Needed,
+    /// It comes back, or only its backups are looked at.
+    MayBeGone,
+}
+
+fn at(workspace: &Workspace, active: &Arc<PersistedPlan>, server: OwnServer) -> Result<Database, Box<Failure>> {
     let plan = active.plan.database();
-    let located = match (locate(workspace, plan.engine, &plan.connection)?, &plan.connection, from) {
-        (Located::Asks(_), Connection::Local { name }, Some(_)) => not_there_yet(workspace, plan.engine, name)?,
+    let located = match (locate(workspace, plan.engine, &plan.connection)?, &plan.connection) {
+        (Located::Asks(_), Connection::Local { name }) if server == OwnServer::MayBeGone => {
+            not_there_yet(workspace, plan.engine, name)?
+        }
         (located, ..) => located,
     };
     match located {

@@ -1,7 +1,7 @@
 //! What the language of tasks has and this build has not: each is refused in a sentence, none is passed over.
 
 use crate::codes::DATABASE_PART_NOT_BUILT;
-use spec::{ColumnType, DatabaseConfig, DatabaseType, Spanned};
+use spec::{ColumnType, DatabaseConfig, DatabaseType, Provision, Spanned};
 use vocab::{Diagnostic, Place};
 
 pub fn check(config: &DatabaseConfig) -> Result<(), Vec<Diagnostic>> {
@@ -24,14 +24,15 @@ pub fn check(config: &DatabaseConfig) -> Result<(), Vec<Diagnostic>> {
             let what = format!("backups of {} databases", config.kind.value.as_str());
             refuse(what, &backup.place, "remove `backup`, and use the engine's own programs");
         }
+        let is_container = config.provision.as_ref().is_some_and(|asked| asked.value == Provision::Container);
         let every_moment = backup.point_in_time.as_ref().filter(|asked| asked.value);
         let help = "remove it, and have copies made more often: `schedule: \"every_5_minutes\"`";
         if let Some(Spanned { place, .. }) = every_moment {
             match config.kind.value {
                 DatabaseType::PostgreSql | DatabaseType::Sqlite => {}
-                DatabaseType::MySql if config.provision.is_none() => {}
+                DatabaseType::MySql if !is_container => {}
                 DatabaseType::MySql => {
-                    refuse("backups of every moment of a MySQL server of its own".to_owned(), place, help);
+                    refuse("backups of every moment of a MySQL server in a container".to_owned(), place, help);
                 }
                 DatabaseType::MongoDb => {
                     refuse("backups of every moment of such a database".to_owned(), place, help);

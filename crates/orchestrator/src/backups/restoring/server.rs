@@ -33,7 +33,7 @@ pub fn restore(
         return Err(Box::new(trouble::of_files(option)));
     }
     let of_name = |name: &str| Instance::of_database(target.database.engine(), name, &workspace.servers_folder());
-    let own = target.own_server.as_deref().map(of_name);
+    let own = target.own_server.as_deref().map(of_name).map(|own| own.keeping_log(target.plan.point_in_time));
     // A private server that is gone comes back where it was.
     let lost = own.filter(|own| own.address().is_ok_and(|address| address.is_none()));
     let instance = lost.unwrap_or_else(|| of_name(&format!("{}-{}", target.database.name(), manifest.id)));

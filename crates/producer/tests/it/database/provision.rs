@@ -659,3 +659,57 @@ fn what_a_private_server_keeps_comes_back_as_another_one() {
     let again = other.run("provision: local").must_end_with(0);
     assert!(super::verified(&again).contains(&"the schema was read back from the database: passed".to_owned()));
 }
+
+/// Without backups of every moment it keeps no log; with them it does, from then on, and when it has come back too.
+#[test]
+fn a_private_server_of_mariadb_keeps_its_log_where_every_moment_is_to_come_back() {
+    let Some(place) = Place::new("every moment", &MYSQL) else { return };
+    place.run("provision: local").must_end_with(0);
+    place.execute("INSERT INTO rooms (number) VALUES (7)");
+    let every_moment = "provision: local\n    backup: { schedule: hourly, destination: kept, point_in_time: true }";
+    let ended = place.run(every_moment).must_end_with(0);
+    assert_eq!(ended.response()["changed"], true);
+    assert!(super::verified(&ended).contains(&"a backup was restored: passed".to_owned()));
+    assert_eq!(place.run(every_moment).must_end_with(0).response()["changed"], false);
+    place.holds("@@log_bin = 1 AND @@sync_binlog = 1 AND @@binlog_format = 'ROW'", "asked for");
+    let unit = fs::read_to_string(place.folder().join("mysql_rooms.service")).unwrap();
+    assert!(unit.contains("--log-bin=binlog") && !unit.contains("--skip-log-bin"), "{unit}");
+
+    place.execute("INSERT INTO rooms (number) VALUES (8)");
+    // Its log knows seconds.
+    let second = || thread::sleep(Duration::from_millis(1_100));
+    second();
+    let moment = jiff::Timestamp::now().to_string();
+    second();
+    place.execute("DELETE FROM rooms");
+    place.command(&["db", "backup", "rooms", "--log"]).must_end_with(0);
+    let password = place.password();
+    let numbers = |restored: Ended| {
+        let restored: Value = serde_json::from_str(&restored.must_end_with(0).stdout).unwrap();
+        let url = format!("mysql://root:{password}@{}", restored["address"].as_str().unwrap());
+        mysql(&url, "SELECT GROUP_CONCAT(number ORDER BY number) FROM rooms").unwrap().trim().to_owned()
+    };
+    let restore = ["db", "restore", "rooms", "--to", &moment, "--format", "json"];
+    assert_eq!(numbers(place.command(&restore)), "7,8");
+
+    // Gone, it comes back where it was.
+    place.command(&["db", "stop"]).must_end_with(0);
+    fs::remove_dir_all(place.folder()).unwrap();
+    let listed = place.command(&["db", "backups", "rooms", "--format", "json"]).must_end_with(0).stdout;
+    assert!(listed.contains(r#""a private server that is gone, rooms""#), "{listed}");
+    let refused = place.command(&["db", "backup", "rooms"]).must_end_with(1).stderr;
+    assert!(refused.contains("the server of `rooms` was not made yet"), "{refused}");
+    assert_eq!(numbers(place.command(&restore)), "7,8");
+    place.holds("@@log_bin = 1", "come back");
+    // Its log is another one now: a backup begins it anew.
+    let refused = place.command(&["db", "backup", "rooms", "--log"]).must_end_with(1).stderr;
+    assert!(refused.contains("IP388: "), "{refused}");
+    place.command(&["db", "backup", "rooms"]).must_end_with(0);
+    place.command(&["db", "backup", "rooms", "--log"]).must_end_with(0);
+
+    // Nobody needs it any more.
+    place.run("provision: local").must_end_with(0);
+    place.command(&["db", "stop", &place.name()]).must_end_with(0);
+    place.command(&["db", "start", &place.name()]).must_end_with(0);
+    place.holds("@@log_bin = 0", "no longer asked for");
+}
