@@ -94,15 +94,16 @@ impl Repository {
     /// # Errors
     /// [`BackupFailure::File`] when the folder cannot be read.
     pub fn list(&self) -> Result<Vec<(String, Kept)>, BackupFailure> {
-        let mut found = Vec::new();
-        for id in self.names()? {
-            match self.manifest(&id) {
-                Ok(Some(manifest)) => found.push((id, Kept::Whole(manifest))),
-                Ok(None) => {}
-                Err(failure) => found.push((id, Kept::Damaged(failure))),
-            }
+        Ok(self.names()?.into_iter().filter_map(|id| self.find(&id).map(|kept| (id, kept))).collect())
+    }
+
+    /// One by its name; none where it was begun and has no manifest.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<Kept> {
+        match self.manifest(id) {
+            Ok(manifest) => manifest.map(Kept::Whole),
+            Err(failure) => Some(Kept::Damaged(failure)),
         }
-        Ok(found)
     }
 
     /// The newest whose manifest can be believed.

@@ -1,5 +1,5 @@
-//! Rows in one long answer: those of its first page come in, bytes go out while the rows behind them are read, a page at a time. Nothing is
-//! read ahead of whoever takes the bytes, and nothing any more once nobody does.
+//! Rows in one long answer: those of its first page come in, bytes go out while the rows behind them are read, a page at a time. No more than
+//! a page is read ahead of whoever takes the bytes, and nothing any more once nobody does.
 
 use crate::coding::{Coder, Coding};
 use crate::page::{self, Columns};
@@ -111,17 +111,29 @@ impl Rows {
         let mut coder = Coder::new(coding);
         let (mut after, mut left) = (Some(after.clone()), *left);
         loop {
-            let is_last = after.is_none() || left == 0;
-            // Coding takes a while: others go on meanwhile.
-            let coded = tokio::task::spawn_blocking(move || coder.coded(&bytes, is_last).map(|coded| (coder, coded)));
-            let (same, coded) = coded.await.map_err(io::Error::other).flatten().map_err(Broken::Coding)?;
-            coder = same;
-            sender.send(Ok(coded)).await.map_err(|_| Broken::Left)?;
-            let Some(behind) = after.filter(|_| !is_last) else { return Ok(()) };
+            let behind = after.take().filter(|_| left > 0);
+            let is_last = behind.is_none();
+            let sent = async {
+                // Coding takes a while: others go on meanwhile.
+                let (coder, coded) = match coding {
+                    None => (coder, bytes),
+                    Some(_) => {
+                        let coded = move || coder.coded(&bytes, is_last).map(|coded| (coder, coded));
+                        let coded = tokio::task::spawn_blocking(coded).await;
+                        coded.map_err(io::Error::other).flatten().map_err(Broken::Coding)?
+                    }
+                };
+                sender.send(Ok(coded)).await.map_err(|_| Broken::Left)?;
+                Ok(coder)
+            };
+            let Some(behind) = behind else { return sent.await.map(drop) };
             let most = left.min(AT_ONCE);
             let listing = Listing { after: Some(behind), offset: 0, limit: most + 1, ..reading.asked.listing.clone() };
             let (text, parameters) = reading.statement(&listing);
-            let rows = store.read_about(whose, text, parameters).await?;
+            let rows = async { store.read_about(whose, text, parameters).await.map_err(Broken::Store) };
+            // The database reads on while the rows before are sent.
+            let (rows, same) = tokio::try_join!(rows, sent)?;
+            coder = same;
             let (page, next) = reading.page(rows, most)?;
             left -= most;
             after = next;

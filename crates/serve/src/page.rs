@@ -121,8 +121,12 @@ pub(crate) fn lines(page: &Page, columns: &Columns, format: RowsFormat) -> Vec<u
     for row in &page.rows {
         match format {
             RowsFormat::Csv => {
-                let cells: Vec<String> = row.iter().zip(&columns.types).map(|(datum, of)| cell(datum, of)).collect();
-                lines.extend_from_slice(cells.join(",").as_bytes());
+                for (at, (datum, of)) in row.iter().zip(&columns.types).enumerate() {
+                    if at > 0 {
+                        lines.push(b',');
+                    }
+                    cell(&mut lines, datum, of);
+                }
                 lines.extend_from_slice(b"\r\n");
             }
             RowsFormat::Json | RowsFormat::Ndjson => {
@@ -134,16 +138,28 @@ pub(crate) fn lines(page: &Page, columns: &Columns, format: RowsFormat) -> Vec<u
     lines
 }
 
-fn cell(datum: &Datum, field_type: &FieldType) -> String {
+fn cell(line: &mut Vec<u8>, datum: &Datum, field_type: &FieldType) {
+    let plain;
     let text = match datum {
-        Datum::Null => String::new(),
-        Datum::Text(text) if may_be_run(field_type) && text.starts_with(['=', '+', '-', '@', '\t', '\r']) => {
-            format!("'{text}")
+        Datum::Null => return,
+        Datum::Text(text) => text,
+        Datum::Boolean(_) | Datum::Integer(_) | Datum::Decimal(_) | Datum::Json(_) => {
+            plain = datum.plain();
+            &plain
         }
-        Datum::Text(text) => text.clone(),
-        Datum::Boolean(_) | Datum::Integer(_) | Datum::Decimal(_) | Datum::Json(_) => datum.plain(),
     };
-    if text.contains(['"', ',', '\r', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+    let is_text = matches!(datum, Datum::Text(_));
+    let mark =
+        if is_text && may_be_run(field_type) && text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+    if text.bytes().any(|byte| matches!(byte, b'"' | b',' | b'\r' | b'\n')) {
+        line.extend_from_slice(b"\"");
+        line.extend_from_slice(mark.as_bytes());
+        line.extend_from_slice(text.replace('"', "\"\"").as_bytes());
+        line.extend_from_slice(b"\"");
+    } else {
+        line.extend_from_slice(mark.as_bytes());
+        line.extend_from_slice(text.as_bytes());
+    }
 }
 
 /// Whether a spreadsheet may take a value of the type for a formula (OWASP, CSV injection). A telephone number begins with `+`
@@ -173,7 +189,9 @@ mod tests {
             (Datum::Decimal(Decimal::new(-1250, 2)), FieldType::Decimal { scale: 2 }, "-12.50"),
             (Datum::Boolean(true), FieldType::Boolean, "true"),
         ] {
-            assert_eq!(cell(&given, &field_type), expected, "{given:?}");
+            let mut line = Vec::new();
+            cell(&mut line, &given, &field_type);
+            assert_eq!(String::from_utf8(line).unwrap(), expected, "{given:?}");
         }
     }
 

@@ -196,7 +196,7 @@ impl Ground {
     fn fill(&self, rows: u64) -> Result<(), String> {
         let text = "hex(randomblob(64)) || ' ordered, paid, packed, sent, delivered and returned by somebody, who has asked why it took as long as it took, twice'";
         match &self.url {
-            None => said(Command::new("sqlite3").arg(self.file()).arg(format!(
+            None => said(Command::new("sqlite3").args(["-cmd", ".timeout 5000"]).arg(self.file()).arg(format!(
                 "INSERT INTO entries (text) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows}) SELECT {text} FROM n"
             ))),
             Some(url) if self.engine == "postgresql" => said(Command::new("psql").args(["-q", "-d", url, "-c"]).arg(format!(

@@ -384,8 +384,8 @@ pub fn prune(workspace: &Workspace, target: &Target, how: Pruning) -> Result<Pru
 fn prune_log(target: &Target, oldest: Option<&String>) -> Result<(), Box<Failure>> {
     let told = |failure| trouble::told(&failure);
     let Some(oldest) = oldest else { return Ok(()) };
-    for (id, _) in target.log.list().map_err(told)? {
-        if id < *oldest {
+    for id in target.log.names().map_err(told)? {
+        if id < *oldest && time_of(&id).is_some() {
             target.log.remove(&id).map_err(told)?;
         }
     }

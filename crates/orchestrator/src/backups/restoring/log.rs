@@ -57,19 +57,22 @@ pub fn until(asked: &RestoreAsked, target: &Target, manifest: &Manifest) -> Resu
         return of_backup();
     }
     let told = |failure| trouble::told(&failure);
-    let of_log = target.log.list().map_err(told)?.into_iter().map(|kept| (&target.log, kept));
+    let of_log = target.log.names().map_err(told)?.into_iter().map(|id| (&target.log, id));
     // A later backup holds the log that was fetched for it, and nothing is known to be committed behind that.
-    let of_backups = target.repository.list().map_err(told)?.into_iter().map(|kept| (&target.repository, kept));
+    let of_backups = target.repository.names().map_err(told)?.into_iter().map(|id| (&target.repository, id));
     let of_backups = of_backups.filter(|_| matches!(target.database, Database::PostgreSql(_)));
-    let mut all: Vec<(&Repository, (String, Kept))> = of_log.chain(of_backups).collect();
-    all.retain(|(_, (id, _))| *id > manifest.id);
-    all.sort_by(|(_, (left, _)), (_, (right, _))| left.cmp(right));
-    while all.pop_if(|(repository, _)| **repository == target.repository).is_some() {}
+    let mut all: Vec<(&Repository, String)> = of_log.chain(of_backups).collect();
+    all.retain(|(_, id)| *id > manifest.id);
+    all.sort_by(|(_, left), (_, right)| left.cmp(right));
+    let is_of_backup = |repository: &Repository| *repository == target.repository;
+    while all.pop_if(|(repository, _)| is_of_backup(repository)).is_some() {}
     let mut pieces = Vec::new();
-    for (repository, (_, kept)) in all {
-        let piece = match kept {
-            Kept::Whole(piece) => piece,
-            Kept::Damaged(failure) => return Err(trouble::told(&failure)),
+    // There may be thousands: no more of them are looked at than are needed.
+    for (repository, id) in all {
+        let piece = match repository.find(&id) {
+            Some(Kept::Whole(piece)) => piece,
+            Some(Kept::Damaged(failure)) => return Err(trouble::told(&failure)),
+            None => continue,
         };
         let is_late = asked.to.is_some_and(|to| moment(&piece).is_some_and(|moment| moment >= to));
         let is_last = is_late && *repository == target.log;
@@ -78,6 +81,7 @@ pub fn until(asked: &RestoreAsked, target: &Target, manifest: &Manifest) -> Resu
             break;
         }
     }
+    while pieces.pop_if(|(repository, _)| is_of_backup(repository)).is_some() {}
     let Some((_, last)) = pieces.last() else {
         return match (asked.to, target.plan.point_in_time) {
             (Some(to), true) => {
