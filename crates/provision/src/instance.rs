@@ -173,13 +173,13 @@ impl Instance {
         if record.keeps_log == self.keeps_log || self.engine != Engine::MySql {
             return Ok(false);
         }
-        let account = record.programs.account()?;
-        self.note(&Record { keeps_log: self.keeps_log, ..record }, &account)?;
         // One that keeps it for nobody does so until it is started anew.
         let stops = self.keeps_log && self.state()? == State::Running;
         if stops {
             self.stop()?;
         }
+        let account = record.programs.account()?;
+        self.note(&Record { keeps_log: self.keeps_log, ..record }, &account)?;
         Ok(stops)
     }
 

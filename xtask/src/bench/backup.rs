@@ -154,7 +154,7 @@ impl Ground {
     fn timed(&self, words: &[&str]) -> Result<Timed, String> {
         let begun = Instant::now();
         let mut command = self.producer(words);
-        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = child.map_err(|error| format!("{command:?} did not start: {error}"))?;
         let status = format!("/proc/{}/status", child.id());
         let mut peak_kib = 0;
@@ -174,7 +174,7 @@ impl Ground {
         // A drill that has missed an objective has measured too.
         match status.success() || status.code() == Some(4) {
             true => Ok(Timed { said, seconds, peak_kib }),
-            false => Err(format!("{command:?} failed, {status}")),
+            false => Err(format!("{command:?} failed, {status}: {}", String::from_utf8_lossy(&output.stderr))),
         }
     }
 

@@ -132,11 +132,21 @@ function proposeIndex({ filters, sort, listing }) {
   }
 }
 
+/** Page by page; no more than one is read ahead of whoever takes them. */
 async function* itemsBehind(readItems, asked, cursor) {
-  for (let next = cursor, left = asked.limit - AT_ONCE; next !== null && left > 0; left -= AT_ONCE) {
-    const page = await readItems({ ...asked, after: readCursor(asked, next), offset: 0, limit: Math.min(left, AT_ONCE) });
-    next = page.next;
-    yield page.items;
+  let left = asked.limit - AT_ONCE;
+  const begin = (next) => {
+    if (next === null || left <= 0) return undefined;
+    const page = readItems({ ...asked, after: readCursor(asked, next), offset: 0, limit: Math.min(left, AT_ONCE) });
+    left -= AT_ONCE;
+    // Whoever takes no more does not hear why it cannot be read.
+    page.catch(() => {});
+    return page;
+  };
+  for (let coming = begin(cursor); coming; ) {
+    const { items, next } = await coming;
+    coming = begin(next);
+    yield items;
   }
 }
 
