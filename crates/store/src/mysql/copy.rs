@@ -8,7 +8,7 @@ use crate::blocking::blocking;
 use crate::contents::{Contents, RowHash, Rows, TableContents};
 use crate::error::Late;
 use dialect::mysql::permission::pattern;
-use dialect::mysql::quote;
+use dialect::mysql::{expression_in_one_form, quote};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row, Value};
 use sha2::{Digest as _, Sha256};
@@ -40,14 +40,14 @@ const UNSAFE: &str = "SELECT CONCAT('table `', TABLE_NAME, '` is kept by ', ENGI
   TABLE_NAME, ' ENGINE = InnoDB`') FROM information_schema.TABLES
 WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE' AND ENGINE <> 'InnoDB' ORDER BY 1";
 
-/// Everything that defines something in the database.
-const DEFINITION: &str = "SELECT CONCAT_WS('\\t', 'column', TABLE_NAME, COLUMN_NAME, ORDINAL_POSITION, COLUMN_DEFAULT, IS_NULLABLE, COLUMN_TYPE,
-  COLLATION_NAME, EXTRA, COLUMN_COMMENT, GENERATION_EXPRESSION) x FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()
+/// Everything that defines something in the database, in parts with tabs between them; those that are expressions begin with [`EXPRESSION`].
+const DEFINITION: &str = "SELECT CONCAT_WS('\\t', 'column', TABLE_NAME, COLUMN_NAME, ORDINAL_POSITION, CONCAT(CHAR(11 USING utf8mb4), COLUMN_DEFAULT), IS_NULLABLE,
+  COLUMN_TYPE, COLLATION_NAME, EXTRA, COLUMN_COMMENT, CONCAT(CHAR(11 USING utf8mb4), GENERATION_EXPRESSION)) x FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()
 UNION ALL SELECT CONCAT_WS('\\t', 'index', TABLE_NAME, INDEX_NAME, NON_UNIQUE, SEQ_IN_INDEX, COLUMN_NAME, SUB_PART)
   FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE()
 UNION ALL SELECT CONCAT_WS('\\t', 'key', TABLE_NAME, CONSTRAINT_NAME, REFERENCED_TABLE_NAME, UPDATE_RULE, DELETE_RULE)
   FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE()
-UNION ALL SELECT CONCAT_WS('\\t', 'check', TABLE_NAME, CONSTRAINT_NAME, CHECK_CLAUSE)
+UNION ALL SELECT CONCAT_WS('\\t', 'check', TABLE_NAME, CONSTRAINT_NAME, CONCAT(CHAR(11 USING utf8mb4), CHECK_CLAUSE))
   FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE()
 UNION ALL SELECT CONCAT_WS('\\t', 'trigger', EVENT_OBJECT_TABLE, TRIGGER_NAME, ACTION_TIMING, EVENT_MANIPULATION, ACTION_ORDER,
   ACTION_STATEMENT) FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()
@@ -55,6 +55,9 @@ UNION ALL SELECT CONCAT_WS('\\t', 'view', TABLE_NAME, SECURITY_TYPE) FROM inform
 UNION ALL SELECT CONCAT_WS('\\t', 'routine', ROUTINE_TYPE, ROUTINE_NAME, DTD_IDENTIFIER, ROUTINE_DEFINITION)
   FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE()
 UNION ALL SELECT CONCAT_WS('\\t', 'event', EVENT_NAME, EVENT_DEFINITION) FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE()";
+
+/// `CHAR(11)`, which no name begins with.
+const EXPRESSION: char = '\u{b}';
 
 /// What the user of the connection, and roles that it has, may do on the server and in the database.
 const PRIVILEGES: &str = "SELECT PRIVILEGE_TYPE FROM information_schema.USER_PRIVILEGES
@@ -379,7 +382,8 @@ async fn users(connection: &mut Conn, database: &str) -> Result<String, StoreErr
 }
 
 async fn contents(connection: &mut Conn) -> Result<Contents, StoreError> {
-    let mut parts: Vec<String> = connection.query(DEFINITION).await?;
+    let parts: Vec<String> = connection.query(DEFINITION).await?;
+    let mut parts: Vec<String> = parts.iter().map(|part| in_one_form(part)).collect();
     parts.sort();
     let mut definition = Sha256::new();
     for part in parts {
@@ -392,6 +396,12 @@ async fn contents(connection: &mut Conn) -> Result<Contents, StoreError> {
         tables.insert(name, contents);
     }
     Ok(Contents { definition: vocab::hex(&definition.finalize()), tables })
+}
+
+/// MariaDB prints an expression in another way once it was used: with `convert(... using utf8mb4)` around what it converts.
+fn in_one_form(part: &str) -> String {
+    let one = |part: &str| part.strip_prefix(EXPRESSION).map_or_else(|| part.to_owned(), expression_in_one_form);
+    part.split('\t').map(one).collect::<Vec<_>>().join("\t")
 }
 
 /// The server sends a row at a time, each value as text.
@@ -410,4 +420,18 @@ async fn table(connection: &mut Conn, name: &str) -> Result<TableContents, Store
         rows.add(hash);
     }
     Ok(rows.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_one_form;
+
+    #[test]
+    fn an_expression_is_the_same_before_and_after_it_was_used() {
+        let new = "column\trooms\tid\t1\t\u{b}lcase(lpad(hex(utc_timestamp(3) DIV 1000),12,'0'))\tNO\tof `convert(a using utf8mb4)`";
+        let used = "column\trooms\tid\t1\t\u{b}lcase(lpad(convert(hex(utc_timestamp(3) DIV 1000) using utf8mb4),12,'0'))\tNO\tof `convert(a using utf8mb4)`";
+        assert_eq!(in_one_form(new), in_one_form(used));
+        assert!(in_one_form(new).ends_with("\tNO\tof `convert(a using utf8mb4)`"), "{}", in_one_form(new));
+        assert_ne!(in_one_form(new), in_one_form(&used.replace("12,", "13,")));
+    }
 }
