@@ -59,14 +59,12 @@ impl Coding {
     }
 
     fn encode_now(self, body: &Bytes) -> io::Result<Bytes> {
-        Coder::new(Some(self)).coded(body, true)
+        Coder::new(self).coded(body, true)
     }
 }
 
 /// Puts bytes into a coding that become known one after the other.
 pub(crate) enum Coder {
-    /// They stay as they are.
-    Identity,
     Gzip(flate2::write::GzEncoder<Vec<u8>>),
     Brotli(Box<brotli::CompressorWriter<Vec<u8>>>),
     /// The last ones were given.
@@ -74,13 +72,10 @@ pub(crate) enum Coder {
 }
 
 impl Coder {
-    pub fn new(coding: Option<Coding>) -> Self {
+    pub fn new(coding: Coding) -> Self {
         match coding {
-            None => Self::Identity,
-            Some(Coding::Gzip) => {
-                Self::Gzip(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(GZIP_LEVEL)))
-            }
-            Some(Coding::Brotli) => {
+            Coding::Gzip => Self::Gzip(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(GZIP_LEVEL))),
+            Coding::Brotli => {
                 Self::Brotli(Box::new(brotli::CompressorWriter::new(Vec::new(), BUFFER, BROTLI_QUALITY, BROTLI_WINDOW)))
             }
         }
@@ -89,7 +84,6 @@ impl Coder {
     /// The bytes in the coding, all that were given so far.
     pub fn coded(&mut self, bytes: &Bytes, is_last: bool) -> io::Result<Bytes> {
         match self {
-            Self::Identity => return Ok(bytes.clone()),
             Self::Gzip(writer) => writer.write_all(bytes)?,
             Self::Brotli(writer) => writer.write_all(bytes)?,
             Self::Ended => return Err(io::ErrorKind::WriteZero.into()),
@@ -100,7 +94,7 @@ impl Coder {
             (_, _) => match std::mem::replace(self, Self::Ended) {
                 Self::Gzip(writer) => writer.finish(),
                 Self::Brotli(writer) => Ok(writer.into_inner()),
-                Self::Identity | Self::Ended => Ok(Vec::new()),
+                Self::Ended => Ok(Vec::new()),
             },
         };
         coded.map(Bytes::from)
@@ -163,7 +157,7 @@ mod tests {
     fn parts_make_one_whole() {
         use std::io::Read as _;
         for coding in Coding::ALL {
-            let mut coder = Coder::new(Some(coding));
+            let mut coder = Coder::new(coding);
             let parts: Vec<Bytes> = [("one", false), ("two", false), ("", true)]
                 .map(|(part, is_last)| coder.coded(&Bytes::from(part), is_last).unwrap())
                 .into();

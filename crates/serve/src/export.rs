@@ -108,17 +108,17 @@ impl Rows {
         sender: &mpsc::Sender<io::Result<Bytes>>,
     ) -> Result<(), Broken> {
         let Rest { store, whose, reading, after, left } = &*self.rest;
-        let mut coder = Coder::new(coding);
+        let mut coder = coding.map(Coder::new);
         let (mut after, mut left) = (Some(after.clone()), *left);
         loop {
             let behind = after.take().filter(|_| left > 0);
             let is_last = behind.is_none();
             let sent = async {
                 // Coding takes a while: others go on meanwhile.
-                let (coder, coded) = match coding {
-                    None => (coder, bytes),
-                    Some(_) => {
-                        let coded = move || coder.coded(&bytes, is_last).map(|coded| (coder, coded));
+                let (coder, coded) = match coder {
+                    None => (None, bytes),
+                    Some(mut coder) => {
+                        let coded = move || coder.coded(&bytes, is_last).map(|coded| (Some(coder), coded));
                         let coded = tokio::task::spawn_blocking(coded).await;
                         coded.map_err(io::Error::other).flatten().map_err(Broken::Coding)?
                     }

@@ -6,6 +6,7 @@ use crate::encode::{self, Key};
 use crate::export::{Rest, Rows};
 use crate::listing::Counting;
 use plan::procedure::RowsFormat;
+use std::borrow::Cow;
 use std::sync::Arc;
 use store::Row;
 use vocab::{Datum, FieldType, sha256_hex};
@@ -139,25 +140,17 @@ pub(crate) fn lines(page: &Page, columns: &Columns, format: RowsFormat) -> Vec<u
 }
 
 fn cell(line: &mut Vec<u8>, datum: &Datum, field_type: &FieldType) {
-    let plain;
     let text = match datum {
         Datum::Null => return,
-        Datum::Text(text) => text,
-        Datum::Boolean(_) | Datum::Integer(_) | Datum::Decimal(_) | Datum::Json(_) => {
-            plain = datum.plain();
-            &plain
+        Datum::Text(text) if may_be_run(field_type) && text.starts_with(['=', '+', '-', '@', '\t', '\r']) => {
+            Cow::Owned(format!("'{text}"))
         }
+        Datum::Text(text) => Cow::Borrowed(text.as_str()),
+        Datum::Boolean(_) | Datum::Integer(_) | Datum::Decimal(_) | Datum::Json(_) => Cow::Owned(datum.plain()),
     };
-    let is_text = matches!(datum, Datum::Text(_));
-    let mark =
-        if is_text && may_be_run(field_type) && text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
     if text.bytes().any(|byte| matches!(byte, b'"' | b',' | b'\r' | b'\n')) {
-        line.extend_from_slice(b"\"");
-        line.extend_from_slice(mark.as_bytes());
-        line.extend_from_slice(text.replace('"', "\"\"").as_bytes());
-        line.extend_from_slice(b"\"");
+        line.extend_from_slice(format!("\"{}\"", text.replace('"', "\"\"")).as_bytes());
     } else {
-        line.extend_from_slice(mark.as_bytes());
         line.extend_from_slice(text.as_bytes());
     }
 }

@@ -94,8 +94,8 @@ impl WalPlace {
 
     /// Frames of a log that leads from here to `end`.
     #[must_use]
-    pub fn frames_to(&self, end: &Self) -> u32 {
-        if self.goes_on_to(end) { end.frame - self.frame } else { end.frame }
+    pub fn frames_to(&self, end: &Self) -> Option<u32> {
+        self.frames_until(WalSeen { salt: end.salt, frames: end.frame }, end)
     }
 
     /// Whether the other is in the same log, and not before this one.

@@ -154,7 +154,7 @@ pub fn begin_of(piece: &Manifest) -> Option<(&str, WalPlace)> {
 /// Frames of a piece.
 pub fn frames_of(piece: &Manifest) -> Option<u32> {
     let (_, begin) = begin_of(piece)?;
-    Some(begin.frames_to(&piece.point.as_deref()?.parse().ok()?))
+    begin.frames_to(&piece.point.as_deref()?.parse().ok()?)
 }
 
 /// Whether a piece that begins there leaves nothing out behind what was kept before it.
